@@ -1,0 +1,18 @@
+/* Time. Wall-clock time is microseconds since 1970 UTC (_at_us), intervals use the monotonic clock.
+ */
+#ifndef TURNPIKE_CLOCK_H
+#define TURNPIKE_CLOCK_H
+
+#include "types.h"
+
+enum { US_PER_MS = 1000, US_PER_S = 1000000 };
+
+#define S_TO_US(s) ((i64)(s)*US_PER_S)
+
+/* Wall clock now, microseconds UTC. For expiry and for what people see. */
+i64 clock_now_us(void);
+/* Monotonic clock, microseconds since some point. For durations and deadlines. */
+i64 clock_mono_us(void);
+void clock_sleep_us(i64 us);
+
+#endif

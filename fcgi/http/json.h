@@ -1,0 +1,29 @@
+/* The one JSON reader: strict RFC 8259 (a checking pass of our own in front of json-c). */
+#ifndef TURNPIKE_JSON_H
+#define TURNPIKE_JSON_H
+
+#include <json-c/json.h>
+
+#include "../core/arena.h"
+
+enum { JSON_DEPTH_MAX = 64 };
+
+static inline void scope_free_json_object(struct json_object **doc)
+{
+	json_object_put(*doc);
+}
+
+/* Checks that data is exactly one JSON text: valid UTF-8 (no overlong forms, no BOM), no raw
+ * control characters, no lone surrogate escapes, no \u0000, no duplicate keys in one object
+ * (compared after unescaping), numbers by the grammar, finite, and integers within -2^63 .. 2^64-1;
+ * nesting at most JSON_DEPTH_MAX; nothing but white space after it. Any type may be the top. Uses
+ * no stack per level; time linear in length (keys: expected). Returns NULL, or what is wrong with
+ * its byte offset: "duplicate key at byte 17". arena is used for scratch space. */
+const char *json_check(struct arena *arena, const char *data, size_t length);
+
+/* json_check() and the tree; NULL when refused, then *ret_why says why. The caller puts the tree.
+ */
+struct json_object *json_read(
+	struct arena *arena, const char *data, size_t length, const char **ret_why);
+
+#endif

@@ -1,0 +1,31 @@
+/* Exact sliding windows in memory shared by all workers of a host: a log of hit times per key. The
+ * file is mapped by every process and outlives each of them; a worker killed inside never blocks
+ * the others. */
+#ifndef TURNPIKE_WINDOW_H
+#define TURNPIKE_WINDOW_H
+
+#include "../core/types.h"
+
+struct window_map;
+
+/* Opens or creates path with room for about n_keys keys (an existing file of another layout or size
+ * is made anew). NULL when that is impossible; errno tells. */
+struct window_map *window_open(const char *path, size_t n_keys);
+void window_close(struct window_map *map);
+
+struct window_answer {
+	bool admitted;
+	i64 remaining;	   /* hits that still fit, after this one */
+	i64 retry_after_s; /* when not admitted: until one more would pass, at least 1 */
+};
+
+/* One hit of `key` (any bytes; the limit's name is part of it) now_us (wall clock; it survives
+ * restarts). At most `count` hits in any `window_s` seconds; a refused hit does not count. count <=
+ * 1000. When the table is full the key idle longest gives way; a clock that stepped back never
+ * locks a key out for longer than its window. */
+struct window_answer window_hit(struct window_map *map, const void *key, size_t key_length,
+	i64 count, i64 window_s, i64 now_us);
+/* Takes the newest hit back: a request that failed before it had any effect. */
+void window_undo(struct window_map *map, const void *key, size_t key_length);
+
+#endif
