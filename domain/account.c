@@ -6,7 +6,7 @@
 bool account_is_subscribed(const struct session_caller_row *account, i64 now_us)
 {
 	return account->renews_at_us.has && account->renews_at_us.value > now_us &&
-		!str_equal(account->plan, "free");
+	       !str_equal(account->plan, "free");
 }
 
 struct erase {

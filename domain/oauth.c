@@ -1,4 +1,5 @@
-/* Sign-in with an OAuth provider. The state is `payload.mac`; the nonce in it is used once and bound to a cookie. */
+/* Sign-in with an OAuth provider. The state is `payload.mac`; the nonce in it is used once and
+ * bound to a cookie. */
 #include "oauth.h"
 
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static bool is_true(struct json_object *object, const char *name)
 	struct json_object *value;
 
 	return json_object_object_get_ex(object, name, &value) &&
-		json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+	       json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
 }
 
 static int github_identity(struct net *net, struct arena *arena,
@@ -111,8 +112,8 @@ static const char *state_mac(
 	struct arena *a, const struct options *options, const char *provider, const char *payload)
 {
 	const char *text = arena_printf(a, "oauth-state\n%s\n%s", provider, payload);
-	struct sha256 mac = hmac_sha256(
-		options->config_key, strlen(options->config_key), text, strlen(text));
+	struct sha256 mac =
+		hmac_sha256(options->config_key, strlen(options->config_key), text, strlen(text));
 
 	return base64url_encode(a, mac.byte, sizeof(mac.byte));
 }
@@ -144,8 +145,7 @@ int oauth_begin(struct db *db, const struct options *options, const struct oauth
 			.expires_at_us = expires_at_us,
 		},
 		NULL));
-	ret->state = arena_printf(
-		a, "%s.%s", nonce, state_mac(a, options, provider->name, nonce));
+	ret->state = arena_printf(a, "%s.%s", nonce, state_mac(a, options, provider->name, nonce));
 	ret->cookie = cookie_of(a, nonce);
 	ret->challenge = base64url_encode(a, verifier_hash.byte, sizeof(verifier_hash.byte));
 	return 0;
@@ -188,8 +188,9 @@ static int resume_apply(struct db *db, void *arg)
 	return 0;
 }
 
-int oauth_resume(struct db *db, const struct options *options, const struct oauth_provider *provider,
-	const char *state, const char *cookie, i64 now_us, struct oauth_result *ret)
+int oauth_resume(struct db *db, const struct options *options,
+	const struct oauth_provider *provider, const char *state, const char *cookie, i64 now_us,
+	struct oauth_result *ret)
 {
 	struct arena *a = db->arena;
 	const char *dot = state != NULL ? strchr(state, '.') : NULL;
@@ -216,7 +217,8 @@ static int exchange_code(struct net *net, struct db *db, const struct oauth_prov
 	static const char *const header[] = {"Accept: application/json",
 		"Content-Type: application/x-www-form-urlencoded", NULL};
 	const char *body = arena_printf(a,
-		"grant_type=authorization_code&code=%s&redirect_uri=%s&client_id=%s&client_secret=%s"
+		"grant_type=authorization_code&code=%s&redirect_uri=%s&client_id=%s&client_secret=%"
+		"s"
 		"&code_verifier=%s",
 		url_encode(a, code), url_encode(a, redirect_uri),
 		url_encode(a, provider->client_id), url_encode(a, provider->client_secret),
@@ -233,8 +235,8 @@ static int exchange_code(struct net *net, struct db *db, const struct oauth_prov
 
 	TRY(net_call(net, a, &request, &response, db->fail));
 	if (response.status != 200 && response.status != 400)
-		return fail_cause(db->fail, E_UPSTREAM_ERROR, "%s answered %d",
-			provider->token_url, response.status);
+		return fail_cause(db->fail, E_UPSTREAM_ERROR, "%s answered %d", provider->token_url,
+			response.status);
 	scoped(json_object) *doc = json_read(a, response.body, response.body_length, &why);
 	if (doc == NULL)
 		return fail_cause(db->fail, E_UPSTREAM_ERROR, "%s: %s", provider->token_url, why);
@@ -249,10 +251,9 @@ int oauth_identity(struct net *net, struct db *db, const struct oauth_provider *
 {
 	const char *access_token = NULL, *email = NULL;
 
-	TRY(exchange_code(
-		net, db, provider, code, redirect_uri, result->verifier, &access_token));
-	TRY(provider->identity(net, db->arena, provider, access_token, &result->subject, &email,
-		db->fail));
+	TRY(exchange_code(net, db, provider, code, redirect_uri, result->verifier, &access_token));
+	TRY(provider->identity(
+		net, db->arena, provider, access_token, &result->subject, &email, db->fail));
 	result->email = email != NULL ? mail_address_normal(db->arena, email) : NULL;
 	if (result->email == NULL)
 		return fail(db->fail, E_FORBIDDEN, NULL);

@@ -18,7 +18,8 @@ struct oauth_provider {
 };
 
 /* false: unknown, or not set up by the operator. */
-bool oauth_provider_find(const struct options *options, const char *name, struct oauth_provider *ret);
+bool oauth_provider_find(
+	const struct options *options, const char *name, struct oauth_provider *ret);
 
 struct oauth_attempt {
 	const char *state;     /* signed; travels through the browser and the provider */
@@ -35,14 +36,17 @@ struct oauth_result {
 	bool is_ide;
 	const char *challenge; /* of the client, for the hand-off */
 	const char *verifier;
-	const char *subject, *email; /* of oauth_identity(); the address is verified and normalised */
+	const char *subject,
+		*email; /* of oauth_identity(); the address is verified and normalised */
 };
 
-/* Checks signature, expiry, cookie and that the state was not used, and uses it up. 0 or E_INVALID_CODE. */
-int oauth_resume(struct db *db, const struct options *options, const struct oauth_provider *provider,
-	const char *state, const char *cookie, i64 now_us, struct oauth_result *ret);
-/* Exchanges the code and reads the identity. E_INVALID_CODE: the provider refused the code; E_FORBIDDEN: it has no verified
- * address; E_UPSTREAM_ERROR, E_UPSTREAM_TIMEOUT. */
+/* Checks signature, expiry, cookie and that the state was not used, and uses it up. 0 or
+ * E_INVALID_CODE. */
+int oauth_resume(struct db *db, const struct options *options,
+	const struct oauth_provider *provider, const char *state, const char *cookie, i64 now_us,
+	struct oauth_result *ret);
+/* Exchanges the code and reads the identity. E_INVALID_CODE: the provider refused the code;
+ * E_FORBIDDEN: it has no verified address; E_UPSTREAM_ERROR, E_UPSTREAM_TIMEOUT. */
 int oauth_identity(struct net *net, struct db *db, const struct oauth_provider *provider,
 	const char *code, const char *redirect_uri, struct oauth_result *result);
 

@@ -1,4 +1,5 @@
-/* Work that outlives its request: rows in the same transaction as their cause, delivered by turnpike-jobs. */
+/* Work that outlives its request: rows in the same transaction as their cause, delivered by
+ * turnpike-jobs. */
 #ifndef TURNPIKE_OUTBOX_H
 #define TURNPIKE_OUTBOX_H
 

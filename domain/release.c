@@ -16,7 +16,8 @@
 
 enum { SNAPSHOT_CEILING_BYTES = 16 * 1024 * 1024 };
 
-/* What a client calls itself, and the platform whose builds it takes when there are none of its own name. */
+/* What a client calls itself, and the platform whose builds it takes when there are none of its own
+ * name. */
 static const struct {
 	const char *name, *base;
 } platforms[] = {
@@ -125,7 +126,8 @@ static void snapshot_look(struct db *db)
 		snapshot_set_fresh(false);
 		return;
 	}
-	if (version.version == snapshot.version) { /* only looking threads write it, one at a time */
+	if (version.version ==
+		snapshot.version) { /* only looking threads write it, one at a time */
 		snapshot_set_fresh(true);
 		return;
 	}
@@ -135,7 +137,8 @@ static void snapshot_look(struct db *db)
 		snapshot_set_fresh(false);
 }
 
-/* At most one look a second and process; the very first requests wait for it, later ones never do. */
+/* At most one look a second and process; the very first requests wait for it, later ones never do.
+ */
 static void snapshot_refresh(struct db *db)
 {
 	static pthread_mutex_t looking = PTHREAD_MUTEX_INITIALIZER;
@@ -175,7 +178,7 @@ bool release_in_rollout(const char *address, const char *commit, i64 percent)
 	memcpy(text + n, commit, length);
 	struct sha256 hash = sha256(text, n + length);
 	unsigned draw = (unsigned)hash.byte[0] << 24 | (unsigned)hash.byte[1] << 16 |
-		(unsigned)hash.byte[2] << 8 | hash.byte[3];
+			(unsigned)hash.byte[2] << 8 | hash.byte[3];
 	return draw % 100 < (unsigned)percent;
 }
 
@@ -215,7 +218,8 @@ static const struct release_build *offer(
 			continue;
 		*ret_any = true;
 		if (strncasecmp(b->commit, q->commit, strlen(q->commit)) == 0)
-			return NULL; /* has it, also when it was paused since: never back to an older one */
+			return NULL; /* has it, also when it was paused since: never back to an
+					older one */
 		if (b->is_paused || !release_in_rollout(q->address, b->commit, b->rollout_percent))
 			continue;
 		if (b->min_os != NULL && release_os_too_old(q->user_agent, b->min_os))
@@ -277,11 +281,13 @@ static int change_apply(struct db *db, void *arg)
 		rc = sql_release_insert(db, w->insert, NULL);
 	else if (w->sets_pause)
 		rc = sql_release_pause(db,
-			&(struct release_pause_in){w->is_paused, w->platform, w->quality, w->commit},
+			&(struct release_pause_in){
+				w->is_paused, w->platform, w->quality, w->commit},
 			&affected);
 	else
 		rc = sql_release_rollout(db,
-			&(struct release_rollout_in){w->percent, w->platform, w->quality, w->commit},
+			&(struct release_rollout_in){
+				w->percent, w->platform, w->quality, w->commit},
 			&affected);
 	if (rc == SQL_CONFLICT)
 		return fail(db->fail, E_CONFLICT, "This commit is published for this platform.");
@@ -306,8 +312,8 @@ int release_pause(struct db *db, const char *platform, const char *quality, cons
 	return db_tx(db, change_apply, &w);
 }
 
-int release_rollout(struct db *db, const char *platform, const char *quality, const char *commit,
-	i64 percent)
+int release_rollout(
+	struct db *db, const char *platform, const char *quality, const char *commit, i64 percent)
 {
 	struct change w = {NULL, platform, quality, commit, false, false, percent};
 

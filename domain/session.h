@@ -16,8 +16,8 @@ struct session_token {
 	i64 expires_at_us;
 };
 
-/* The live session of a token, with its user; a use pushes the expiry 30 days forward (written at most once a
- * minute). The prefix "session:" may be missing. 0 or E_UNAUTHORIZED. */
+/* The live session of a token, with its user; a use pushes the expiry 30 days forward (written at
+ * most once a minute). The prefix "session:" may be missing. 0 or E_UNAUTHORIZED. */
 int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us,
 	struct session_caller_row *ret);
 int session_create(struct db *db, u64 user_id, const struct session_device *device, i64 now_us,

@@ -1,4 +1,5 @@
-/* E-mail codes, hand-offs and identities. Everything here is used once, and consumed in the transaction that looks. */
+/* E-mail codes, hand-offs and identities. Everything here is used once, and consumed in the
+ * transaction that looks. */
 #include "signin.h"
 
 #include <stdio.h>
@@ -13,8 +14,8 @@
 bool signin_challenge_valid(const char *text)
 {
 	return strlen(text) == 43 &&
-		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
-		43;
+	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
+		       43;
 }
 
 static struct sha256 code_mac(const struct options *options, const char *email, const char *code)
@@ -22,11 +23,11 @@ static struct sha256 code_mac(const struct options *options, const char *email, 
 	char text[300];
 	int length = snprintf(text, sizeof(text), "signin-code\n%s\n%s", email, code);
 
-	return hmac_sha256(
-		options->config_key, strlen(options->config_key), text, (size_t)length);
+	return hmac_sha256(options->config_key, strlen(options->config_key), text, (size_t)length);
 }
 
-/* The link carries the code behind '#', so no server and no mail scanner that fetches it ever sees or uses it. */
+/* The link carries the code behind '#', so no server and no mail scanner that fetches it ever sees
+ * or uses it. */
 static int add_code_mail(struct db *db, const struct options *options, const char *email,
 	const char *code, const struct signin_purpose *purpose, i64 now_us)
 {
@@ -37,16 +38,20 @@ static int add_code_mail(struct db *db, const struct options *options, const cha
 		"Your sign-in code is %s\n\n"
 		"Type it where you asked for it, or open this page and press \"Sign in\":\n%s\n\n"
 		"The code works once and for 15 minutes; a newer one replaces it.\n"
-		"If you did not ask for it, ignore this mail: nobody can sign in without the code.\n",
+		"If you did not ask for it, ignore this mail: nobody can sign in without the "
+		"code.\n",
 		code, link);
 	const char *html = arena_printf(a,
-		"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sign-in code</title>"
+		"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sign-in "
+		"code</title>"
 		"<body style=\"font-family:system-ui,sans-serif;max-width:32rem;margin:2rem auto;"
 		"padding:0 1rem;color:#1c1f23\"><p>Your sign-in code is</p>"
 		"<p style=\"font-size:2rem;letter-spacing:.3rem;font-weight:600\">%s</p>"
-		"<p>Type it where you asked for it, or <a href=\"%s\">open the sign-in page</a>.</p>"
+		"<p>Type it where you asked for it, or <a href=\"%s\">open the sign-in "
+		"page</a>.</p>"
 		"<p style=\"color:#5a6068\">The code works once and for 15 minutes; a newer one "
-		"replaces it. If you did not ask for it, ignore this mail: nobody can sign in without "
+		"replaces it. If you did not ask for it, ignore this mail: nobody can sign in "
+		"without "
 		"the code.</p></body></html>\n",
 		code, html_escape(a, link));
 	struct outbox_mail mail = {
@@ -160,8 +165,8 @@ int signin_use_code(struct db *db, const struct options *options, const char *em
 	return 0;
 }
 
-int signin_handoff_create(struct db *db, u64 user_id, const char *challenge, i64 now_us,
-	const char **ret_handoff)
+int signin_handoff_create(
+	struct db *db, u64 user_id, const char *challenge, i64 now_us, const char **ret_handoff)
 {
 	const char *handoff = random_token(db->arena);
 	struct sha256 hash = sha256(handoff, strlen(handoff));
@@ -211,12 +216,12 @@ static int use_handoff_apply(struct db *db, void *arg)
 	TRY(sql_handoff_delete(db, hash, NULL));
 	w->user_id = row.user_id;
 	w->is_right = row.expires_at_us > w->now_us &&
-		verifier_fits(db->arena, row.challenge, w->verifier);
+		      verifier_fits(db->arena, row.challenge, w->verifier);
 	return 0;
 }
 
-int signin_handoff_use(struct db *db, const char *handoff, const char *verifier, i64 now_us,
-	u64 *ret_user_id)
+int signin_handoff_use(
+	struct db *db, const char *handoff, const char *verifier, i64 now_us, u64 *ret_user_id)
 {
 	struct use_handoff w = {
 		.hash = sha256(handoff, strlen(handoff)), .verifier = verifier, .now_us = now_us};

@@ -1,4 +1,5 @@
-/* The status report: each part is read by itself, so that one failing query does not hide the rest. */
+/* The status report: each part is read by itself, so that one failing query does not hide the rest.
+ */
 #include "status.h"
 
 #include "../fcgi/core/clock.h"
@@ -75,8 +76,7 @@ static int read_updates(struct db *db, u64 incident_id, struct status_incident *
 	ret->updates = arena_array(db->arena, struct status_update, n);
 	ret->n_updates = n;
 	for (size_t i = 0; i < n; i++)
-		ret->updates[i] =
-			(struct status_update){row[i].at_us, row[i].status, row[i].body};
+		ret->updates[i] = (struct status_update){row[i].at_us, row[i].status, row[i].body};
 	return 0;
 }
 
@@ -191,8 +191,7 @@ static int incident_change_apply(struct db *db, void *arg)
 		NULL);
 }
 
-int incident_change(
-	struct db *db, const char *id, const char *status, const char *body, i64 now_us)
+int incident_change(struct db *db, const char *id, const char *status, const char *body, i64 now_us)
 {
 	struct incident_work w = {.id = id, .status = status, .body = body, .now_us = now_us};
 

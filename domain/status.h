@@ -40,7 +40,8 @@ void status_report(struct db *db, i64 now_us, struct status_report *ret);
 /* One call to an outside service, seen by whoever made it. */
 int status_note_probe(struct db *db, enum status_component component, bool is_ok, i64 now_us);
 
-/* Operators: `turnpike incident`. severity: minor, major, critical; status: investigating, identified, monitoring. */
+/* Operators: `turnpike incident`. severity: minor, major, critical; status: investigating,
+ * identified, monitoring. */
 int incident_open(struct db *db, const char *title, const char *component, const char *severity,
 	const char *body, i64 now_us, const char **ret_id);
 /* status "resolved" closes it; a closed one is reopened by any other. E_NOT_FOUND. */

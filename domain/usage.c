@@ -34,7 +34,8 @@ int usage_record(struct db *db, const struct usage_insert_in *event, bool *ret_i
 		NULL);
 }
 
-int usage_turns_get(struct db *db, u64 user_id, const char *plan, i64 now_us, struct usage_turns *ret)
+int usage_turns_get(
+	struct db *db, u64 user_id, const char *plan, i64 now_us, struct usage_turns *ret)
 {
 	struct turn_count_get_row count = {0};
 	struct plan_daily_turns_row cap = {0};

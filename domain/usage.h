@@ -7,7 +7,8 @@
 i64 usage_day(i64 at_us);
 i64 usage_day_start_us(i64 day);
 
-/* Stores one event and adds it to the sums of its day; a client_id that is stored already changes nothing
+/* Stores one event and adds it to the sums of its day; a client_id that is stored already changes
+ * nothing
  * (*ret_is_new). Inside a transaction. */
 int usage_record(struct db *db, const struct usage_insert_in *event, bool *ret_is_new);
 
@@ -16,7 +17,8 @@ struct usage_turns {
 	struct opt_i64 limit; /* absent: unlimited */
 };
 
-int usage_turns_get(struct db *db, u64 user_id, const char *plan, i64 now_us, struct usage_turns *ret);
+int usage_turns_get(
+	struct db *db, u64 user_id, const char *plan, i64 now_us, struct usage_turns *ret);
 /* Counts n turns today; a turn_id counts once. Inside a transaction. */
 int usage_turns_add(struct db *db, u64 user_id, const char *turn_id, i64 n, i64 now_us);
 

@@ -1,4 +1,5 @@
-/* Who is calling. How a credential is found in a request is known here; what it means is asked of the family. */
+/* Who is calling. How a credential is found in a request is known here; what it means is asked of
+ * the family. */
 #ifndef TURNPIKE_AUTH_H
 #define TURNPIKE_AUTH_H
 

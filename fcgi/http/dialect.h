@@ -21,7 +21,8 @@ struct dialect {
 /* {"error": code, "message": text, ...}: product.md 0.2. */
 extern const struct dialect dialect_product;
 
-/* The sentence for people: the detail where there is one, else the table's text; faults are listed. */
+/* The sentence for people: the detail where there is one, else the table's text; faults are listed.
+ */
 void dialect_message(const struct fail *fail, struct buf *out);
 
 #endif

@@ -46,11 +46,13 @@ const struct dialect dialect_product = {
 	.content_type = "application/json; charset=utf-8",
 	.render = render,
 	.retry_after = true,
-	.openapi = "{\"type\":\"object\",\"required\":[\"error\",\"message\"],\"properties\":{"
-		   "\"error\":{\"type\":\"string\",\"description\":\"What went wrong, for programs\"},"
-		   "\"message\":{\"type\":\"string\",\"description\":\"What went wrong, for people\"},"
-		   "\"retry_after\":{\"type\":\"integer\",\"description\":\"Seconds, with 429\"},"
-		   "\"faults\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"field\",\"rule\"],"
-		   "\"properties\":{\"field\":{\"type\":\"string\"},\"rule\":{\"type\":\"string\"},"
-		   "\"limit\":{\"type\":\"integer\"}}}}}}",
+	.openapi =
+		"{\"type\":\"object\",\"required\":[\"error\",\"message\"],\"properties\":{"
+		"\"error\":{\"type\":\"string\",\"description\":\"What went wrong, for programs\"},"
+		"\"message\":{\"type\":\"string\",\"description\":\"What went wrong, for people\"},"
+		"\"retry_after\":{\"type\":\"integer\",\"description\":\"Seconds, with 429\"},"
+		"\"faults\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":["
+		"\"field\",\"rule\"],"
+		"\"properties\":{\"field\":{\"type\":\"string\"},\"rule\":{\"type\":\"string\"},"
+		"\"limit\":{\"type\":\"integer\"}}}}}}",
 };

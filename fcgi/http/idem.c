@@ -1,5 +1,5 @@
-/* Idempotency-Key. A request claims its key with a row of its own; the answer is written into that row in the
- * transaction of its effect (db->before_commit), so a crash leaves both or neither. */
+/* Idempotency-Key. A request claims its key with a row of its own; the answer is written into that
+ * row in the transaction of its effect (db->before_commit), so a crash leaves both or neither. */
 #include "idem.h"
 
 #include <string.h>
@@ -26,12 +26,13 @@ static int check_key(struct req *r)
 	return 0;
 }
 
-/* Account, method, path and key in one hash; lengths in front, so that no two runs of text are the same. */
+/* Account, method, path and key in one hash; lengths in front, so that no two runs of text are the
+ * same. */
 static struct sha256 scope_hash(struct req *r)
 {
-	char *text = arena_printf(r->arena, "%llu %s %zu %s %s",
-		(unsigned long long)r->caller.user_id, method_names[r->method], strlen(r->path),
-		r->path, r->idempotency_key);
+	char *text =
+		arena_printf(r->arena, "%llu %s %zu %s %s", (unsigned long long)r->caller.user_id,
+			method_names[r->method], strlen(r->path), r->path, r->idempotency_key);
 
 	return sha256(text, strlen(text));
 }
@@ -46,8 +47,7 @@ static int store_answer(struct db *db, void *arg)
 		return 0;
 	if (!r->response.is_ready)
 		TRY(resp_json(r, r->route->out, r->out));
-	TRY(sql_idem_store(
-		db, r->response.status, r->response.body, r->idem.idem_id, &affected));
+	TRY(sql_idem_store(db, r->response.status, r->response.body, r->idem.idem_id, &affected));
 	r->idem.is_stored = affected == 1;
 	return affected == 1 ? 0
 			     : fail_cause(r->fail, E_OUTCOME_UNKNOWN, "the lease was taken over");

@@ -17,7 +17,10 @@ struct variable {
 	size_t offset;
 };
 
-#define VARIABLE(name, member) {name, offsetof(struct req, member)}
+#define VARIABLE(name, member)                     \
+	{                                          \
+		name, offsetof(struct req, member) \
+	}
 static const struct variable variables[] = {
 	VARIABLE("REQUEST_METHOD", method_text),
 	VARIABLE("DOCUMENT_URI", path),
@@ -55,7 +58,8 @@ static int read_environment(struct req *r)
 		if (strncmp(entry, "CONTENT_LENGTH=", 15) == 0) {
 			i64 n = 0;
 			if (equals[1] != '\0' && (!str_to_i64(equals + 1, &n) || n < 0))
-				return fail(r->fail, E_BAD_REQUEST, "Content-Length is not a number.");
+				return fail(
+					r->fail, E_BAD_REQUEST, "Content-Length is not a number.");
 			r->content_length = (size_t)n;
 			continue;
 		}
@@ -64,7 +68,8 @@ static int read_environment(struct req *r)
 			continue;
 		const char **slot = (const char **)(void *)((char *)r + v->offset);
 		if (*slot != NULL)
-			return fail(r->fail, E_BAD_REQUEST, "The header %s was sent twice.", v->name);
+			return fail(
+				r->fail, E_BAD_REQUEST, "The header %s was sent twice.", v->name);
 		*slot = equals + 1;
 	}
 	return 0;
@@ -88,7 +93,8 @@ static int parse_method(struct req *r)
 	return 0; /* METHOD_MAX: route_find() answers 405 with what is allowed */
 }
 
-/* nginx chose the location by the decoded path; an encoded slash, backslash or NUL would make the two differ. */
+/* nginx chose the location by the decoded path; an encoded slash, backslash or NUL would make the
+ * two differ. */
 static bool raw_path_is_plain(const char *uri)
 {
 	for (const char *p = uri; *p != '\0' && *p != '?'; p++) {
@@ -109,7 +115,8 @@ int req_parse(struct req *r)
 	if (r->path[0] != '/' || length > PATH_MAX_BYTES || !utf8_valid(r->path, length))
 		return fail(r->fail, E_BAD_REQUEST, "The path is malformed.");
 	if (r->raw_uri != NULL && !raw_path_is_plain(r->raw_uri))
-		return fail(r->fail, E_BAD_REQUEST, "The path has an encoded slash, backslash or NUL.");
+		return fail(
+			r->fail, E_BAD_REQUEST, "The path has an encoded slash, backslash or NUL.");
 	if (length > 1 && r->path[length - 1] == '/')
 		r->path = arena_strndup(r->arena, r->path, length - 1);
 	return 0;
@@ -231,7 +238,7 @@ static bool content_type_is(const struct req *r, const char *wanted)
 	size_t length = strlen(wanted);
 
 	return r->content_type != NULL && strncasecmp(r->content_type, wanted, length) == 0 &&
-		(r->content_type[length] == '\0' || strchr("; \t", r->content_type[length]) != NULL);
+	       (r->content_type[length] == '\0' || strchr("; \t", r->content_type[length]) != NULL);
 }
 
 static int bind_json(struct req *r)

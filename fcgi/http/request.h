@@ -40,7 +40,7 @@ struct response {
 	const char *body;
 	size_t body_length;
 	struct buf header; /* further lines, each ended by CRLF */
-	bool is_ready;     /* the handler wrote it; otherwise the out struct is encoded */
+	bool is_ready;	   /* the handler wrote it; otherwise the out struct is encoded */
 	const char *cache_control;
 };
 
@@ -86,7 +86,8 @@ const char *req_header(const struct req *r, const char *cgi_name);
 const char *req_cookie(struct req *r, const char *name);
 /* Reads the body, at most the route's size. 0 or E_PAYLOAD_TOO_LARGE. */
 int req_body(struct req *r);
-/* Path, query and body into r->in by r->route->in; all faults noted. 0 or the error of the first. */
+/* Path, query and body into r->in by r->route->in; all faults noted. 0 or the error of the first.
+ */
 int req_bind(struct req *r);
 /* Whether the client has gone (its connection to us was closed). For handlers that wait. */
 bool req_client_gone(const struct req *r);

@@ -53,7 +53,8 @@ int resp_redirect(struct req *r, const char *location)
 {
 	for (const char *p = location; *p != '\0'; p++)
 		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-			return fail_cause(r->fail, E_INTERNAL, "a redirect with control characters");
+			return fail_cause(
+				r->fail, E_INTERNAL, "a redirect with control characters");
 	resp_header(r, "Location", location);
 	return resp_empty(r, 302);
 }
@@ -61,8 +62,7 @@ int resp_redirect(struct req *r, const char *location)
 int resp_etag(struct req *r)
 {
 	struct sha256 hash = sha256(r->response.body, r->response.body_length);
-	const char *tag =
-		arena_printf(r->arena, "\"%s\"", hex_encode(r->arena, hash.byte, 16));
+	const char *tag = arena_printf(r->arena, "\"%s\"", hex_encode(r->arena, hash.byte, 16));
 
 	resp_header(r, "ETag", tag);
 	if (r->if_none_match != NULL &&

@@ -1,5 +1,5 @@
-/* The route tables compiled for look-up: a hash of literal paths, a short list of paths with parameters; and the
- * checks that refuse inconsistent tables at start-up. */
+/* The route tables compiled for look-up: a hash of literal paths, a short list of paths with
+ * parameters; and the checks that refuse inconsistent tables at start-up. */
 #include "route.h"
 
 #include <stdio.h>
@@ -40,7 +40,8 @@ static size_t path_hash(const char *path)
 	return (size_t)(h ^ h >> 32);
 }
 
-/* Whether two table paths match the same requests as far as their shape goes: parameters equal anything. */
+/* Whether two table paths match the same requests as far as their shape goes: parameters equal
+ * anything. */
 static bool same_shape(const char *a, const char *b)
 {
 	for (;;) {
@@ -68,8 +69,7 @@ static bool has_prefix(const struct family *family, const char *path)
 static const struct field *param_field(const struct schema *s, const char *name, size_t length)
 {
 	for (size_t i = 0; s != NULL && i < s->n_fields; i++)
-		if (s->field[i].place == PLACE_PATH &&
-			strlen(field_name(&s->field[i])) == length &&
+		if (s->field[i].place == PLACE_PATH && strlen(field_name(&s->field[i])) == length &&
 			strncmp(field_name(&s->field[i]), name, length) == 0)
 			return &s->field[i];
 	return NULL;
@@ -93,7 +93,8 @@ static const char *row_fault(const struct family *family, const struct route *ro
 	if ((route->flags & IDEMPOTENT) != 0 && route->method != POST)
 		return "only POST takes an Idempotency-Key";
 	if ((route->flags & IDEMPOTENT) != 0 && route->auth == AUTH_NONE)
-		return "an Idempotency-Key belongs to an account, but it asks for no authentication";
+		return "an Idempotency-Key belongs to an account, but it asks for no "
+		       "authentication";
 	if (route->auth != AUTH_NONE && family->authenticate == NULL)
 		return "it asks for authentication, but its family has none";
 	for (const char *p = route->path; (p = strchr(p, '{')) != NULL; p++) {

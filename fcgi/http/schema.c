@@ -140,8 +140,7 @@ static int bind_string(const struct field *f, struct json_object *value, void *r
 	if (!json_object_is_type(value, json_type_string))
 		return fault(f, "string", fail);
 	size_t length = (size_t)json_object_get_string_len(value);
-	return set_text(
-		f, arena_strndup(arena, json_object_get_string(value), length), ret, fail);
+	return set_text(f, arena_strndup(arena, json_object_get_string(value), length), ret, fail);
 }
 
 static int bind_bool(const struct field *f, struct json_object *value, void *ret, struct fail *fail)

@@ -65,7 +65,7 @@ int limit_check(struct req *r)
 
 	if (r->limit_status != NULL && str_equal(r->limit_status, "REJECTED_DRY_RUN"))
 		note_dry_run(r, r->route->limit, "nginx");
-	if (row->where != LIMIT_WORKER && row->where != LIMIT_BOTH)
+	if (!limit_in_worker(row))
 		return 0;
 	switch (row->key) {
 	case LIMIT_KEY_IP:

@@ -1,5 +1,6 @@
-/* turnpike-worker: one process of a pool. It inherits the pool's listening socket as descriptor 0, runs N threads that
- * each accept and answer, and drains on SIGTERM. The socket belongs to whoever started us, so a successor goes on. */
+/* turnpike-worker: one process of a pool. It inherits the pool's listening socket as descriptor 0,
+ * runs N threads that each accept and answer, and drains on SIGTERM. The socket belongs to whoever
+ * started us, so a successor goes on. */
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
@@ -50,7 +51,8 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 	struct req *volatile kept = NULL;
 
 	if (setjmp(arena_full) != 0) {
-		LOG(ERROR, "arena_full", LOG_TEXT("request_id", kept != NULL ? kept->request_id : ""));
+		LOG(ERROR, "arena_full",
+			LOG_TEXT("request_id", kept != NULL ? kept->request_id : ""));
 		FCGX_PutS("Status: 503\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", fcgi->out);
 		return;
 	}
@@ -75,8 +77,8 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 		metrics_answer(r->route_index, r->response.status, clock_mono_us() - start_us);
 }
 
-/* Waits for a connection or for the end. Each thread has its own epoll set with EPOLLEXCLUSIVE, so that one
- * connection wakes one thread. Returns false when the process drains. */
+/* Waits for a connection or for the end. Each thread has its own epoll set with EPOLLEXCLUSIVE, so
+ * that one connection wakes one thread. Returns false when the process drains. */
 static bool wait_for_work(int epoll_fd, int stop_fd)
 {
 	struct epoll_event event[2];
@@ -234,7 +236,8 @@ static void run_threads(struct process *p)
 	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
 	for (i64 i = 0; i < n; i++)
 		if (pthread_create(&thread[i], &attributes, thread_main, p) != 0)
-			die("cannot start %s threads%s: lower [pool] threads", p->options.state_dir, "");
+			die("cannot start %s threads%s: lower [pool] threads", p->options.state_dir,
+				"");
 	pthread_barrier_wait(&all_started);
 	metrics_set(METRIC_THREADS, n);
 	metrics_set(METRIC_THREADS_BUSY, 0);
@@ -270,8 +273,10 @@ int main(int argc, char **argv)
 			pool = NULL, optind = argc + 1;
 	}
 	if (pool == NULL || optind != argc)
-		die("usage: turnpike-worker --pool NAME [--config FILE] [--slot N], with the pool's "
-		    "listening socket as descriptor 0%s%s", "", "");
+		die("usage: turnpike-worker --pool NAME [--config FILE] [--slot N], with the "
+		    "pool's "
+		    "listening socket as descriptor 0%s%s",
+			"", "");
 	if (fcntl(LISTEN_FD, F_SETFL, fcntl(LISTEN_FD, F_GETFL) | O_NONBLOCK) != 0)
 		die("descriptor 0 is no socket: start %s through its supervisor%s", argv[0], "");
 	signal(SIGPIPE, SIG_IGN);

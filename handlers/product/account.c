@@ -9,21 +9,16 @@
 #include "../../fcgi/http/response.h"
 #include "product.h"
 
-SCHEMA(product_me,
-	STR(product_me, id, REQUIRED),
-	STR(product_me, email, REQUIRED),
+SCHEMA(product_me, STR(product_me, id, REQUIRED), STR(product_me, email, REQUIRED),
 	STR(product_me, plan, REQUIRED),
 	CENTS(product_me, balance_micro, REQUIRED, .json = "balance_cents",
 		DOC("Included credit left this period")),
 	CENTS(product_me, topup_balance_micro, REQUIRED, .json = "topup_balance_cents"),
-	BOOL(product_me, overage_enabled, REQUIRED),
-	BOOL(product_me, founding, REQUIRED),
+	BOOL(product_me, overage_enabled, REQUIRED), BOOL(product_me, founding, REQUIRED),
 	TIME_S(product_me, created_at_us, REQUIRED, .json = "created_at"),
-	STR(product_me, display_name),
-	TIME_S(product_me, period_start_us, .json = "period_start"),
+	STR(product_me, display_name), TIME_S(product_me, period_start_us, .json = "period_start"),
 	TIME_S(product_me, renews_at_us, .json = "renews_at"),
-	BOOL(product_me, cancel_at_period_end, REQUIRED),
-	OPT_I64(product_me, seats));
+	BOOL(product_me, cancel_at_period_end, REQUIRED), OPT_I64(product_me, seats));
 
 void product_me_fill(struct product_me *me, const struct session_caller_row *row)
 {
@@ -98,15 +93,13 @@ struct product_order {
 	const char *id, *kind, *status, *currency, *invoice_url;
 	i64 amount_cents, ts_us;
 };
-SCHEMA(product_order,
-	STR(product_order, id, REQUIRED),
+SCHEMA(product_order, STR(product_order, id, REQUIRED),
 	STR(product_order, kind, REQUIRED, .values = "subscription|topup|lifetime|overage"),
 	I64(product_order, amount_cents, REQUIRED),
 	STR(product_order, status, REQUIRED,
 		.values = "paid|pending|failed|refunded|partially_refunded"),
 	TIME_S(product_order, ts_us, REQUIRED, .json = "ts"),
-	STR(product_order, currency, REQUIRED),
-	STR(product_order, invoice_url));
+	STR(product_order, currency, REQUIRED), STR(product_order, invoice_url));
 
 struct product_orders {
 	struct product_order *orders;
@@ -114,7 +107,8 @@ struct product_orders {
 };
 SCHEMA(product_orders, ARRAY(product_orders, orders, product_order, REQUIRED));
 
-static int fill_orders(struct req *r, i64 before_us, i64 limit, struct product_order **ret, size_t *ret_n)
+static int fill_orders(
+	struct req *r, i64 before_us, i64 limit, struct product_order **ret, size_t *ret_n)
 {
 	struct order_list_row *row;
 
@@ -139,7 +133,8 @@ int product_orders_list(struct req *r, const void *in_, void *out_)
 	struct product_orders *out = out_;
 	i64 before_us = in->before.has ? S_TO_US(in->before.value) : INT64_MAX;
 
-	return fill_orders(r, before_us, in->limit != 0 ? in->limit : 50, &out->orders, &out->n_orders);
+	return fill_orders(
+		r, before_us, in->limit != 0 ? in->limit : 50, &out->orders, &out->n_orders);
 }
 
 struct product_session {
@@ -147,8 +142,7 @@ struct product_session {
 	i64 last_seen_us, created_at_us;
 	struct opt_bool current;
 };
-SCHEMA(product_session,
-	STR(product_session, id, REQUIRED),
+SCHEMA(product_session, STR(product_session, id, REQUIRED),
 	STR(product_session, device, REQUIRED, NULLABLE, DOC("Platform id")),
 	STR(product_session, ip, REQUIRED),
 	TIME_S(product_session, last_seen_us, REQUIRED, .json = "last_seen"),
@@ -192,7 +186,8 @@ int product_sessions_list(struct req *r, const void *in, void *out_)
 struct product_session_in {
 	const char *session_id;
 };
-SCHEMA(product_session_in, STR(product_session_in, session_id, REQUIRED, PATH, .max = 64, .error = E_NOT_FOUND));
+SCHEMA(product_session_in,
+	STR(product_session_in, session_id, REQUIRED, PATH, .max = 64, .error = E_NOT_FOUND));
 
 int product_session_revoke(struct req *r, const void *in_, void *out_)
 {
@@ -213,8 +208,7 @@ struct product_identity {
 	const char *provider, *subject;
 	i64 created_at_us;
 };
-SCHEMA(product_identity,
-	STR(product_identity, provider, REQUIRED),
+SCHEMA(product_identity, STR(product_identity, provider, REQUIRED),
 	STR(product_identity, subject, REQUIRED),
 	TIME_S(product_identity, created_at_us, REQUIRED, .json = "created_at"));
 
@@ -222,11 +216,9 @@ struct product_usage_event {
 	const char *id, *model, *provider;
 	i64 at_us, input_tokens, output_tokens, cached_tokens, cache_write_tokens, cost_micro;
 };
-SCHEMA(product_usage_event,
-	STR(product_usage_event, id),
+SCHEMA(product_usage_event, STR(product_usage_event, id),
 	TIME_S(product_usage_event, at_us, REQUIRED, .json = "ts"),
-	STR(product_usage_event, model, REQUIRED),
-	STR(product_usage_event, provider, REQUIRED),
+	STR(product_usage_event, model, REQUIRED), STR(product_usage_event, provider, REQUIRED),
 	I64(product_usage_event, input_tokens, REQUIRED),
 	I64(product_usage_event, output_tokens, REQUIRED),
 	I64(product_usage_event, cached_tokens, REQUIRED),
@@ -242,8 +234,7 @@ struct product_export {
 	struct product_usage_event *usage;
 	size_t n_identities, n_sessions, n_orders, n_usage;
 };
-SCHEMA(product_export,
-	TIME_S(product_export, exported_at_us, REQUIRED, .json = "exported_at"),
+SCHEMA(product_export, TIME_S(product_export, exported_at_us, REQUIRED, .json = "exported_at"),
 	OBJECT(product_export, account, product_me, REQUIRED),
 	ARRAY(product_export, identities, product_identity, REQUIRED),
 	ARRAY(product_export, sessions, product_session, REQUIRED),
@@ -264,7 +255,8 @@ static int fill_identities(struct req *r, struct product_export *out)
 	return 0;
 }
 
-/* Usage is read in pages of a thousand, so that no statement runs long; the newest EXPORT_USAGE_MAX are kept. */
+/* Usage is read in pages of a thousand, so that no statement runs long; the newest EXPORT_USAGE_MAX
+ * are kept. */
 static int fill_usage(struct req *r, struct product_export *out)
 {
 	struct usage_page_row *row;

@@ -1,5 +1,5 @@
-/* Signing in with GitHub or Google: authorization code with PKCE S256 and a signed, single-use state that is bound to a
- * cookie (RFC 6749, RFC 7636, upstreams.md section 3). */
+/* Signing in with GitHub or Google: authorization code with PKCE S256 and a signed, single-use
+ * state that is bound to a cookie (RFC 6749, RFC 7636, upstreams.md section 3). */
 #include <string.h>
 
 #include "../../domain/oauth.h"
@@ -28,14 +28,16 @@ static const char *redirect_uri(struct req *r, const char *provider)
 		r->worker->options->public_url, provider);
 }
 
-/* HttpOnly and only for the callback; Lax, since the provider sends the browser back from its own site. */
+/* HttpOnly and only for the callback; Lax, since the provider sends the browser back from its own
+ * site. */
 static void set_cookie(struct req *r, const char *value, int max_age_s)
 {
 	bool secure = str_starts(r->worker->options->public_url, "https:");
 
 	resp_header(r, "Set-Cookie",
 		arena_printf(r->arena,
-			COOKIE_NAME "=%s; Path=/api/auth/oauth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
+			COOKIE_NAME
+			"=%s; Path=/api/auth/oauth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
 			value, max_age_s, secure ? "; Secure" : ""));
 }
 
@@ -49,8 +51,9 @@ int product_oauth_start(struct req *r, const void *in_, void *out)
 
 	(void)out;
 	if (!oauth_provider_find(options, in->provider, &provider))
-		return fail(r->fail, E_NOT_FOUND, "The provider is 'github' or 'google', where the "
-						  "operator has set it up.");
+		return fail(r->fail, E_NOT_FOUND,
+			"The provider is 'github' or 'google', where the "
+			"operator has set it up.");
 	if (in->challenge != NULL && !signin_challenge_valid(in->challenge)) {
 		fail_fault(r->fail, "challenge", "base64url");
 		return fail(r->fail, E_INVALID_FIELD, NULL);
@@ -58,8 +61,7 @@ int product_oauth_start(struct req *r, const void *in_, void *out)
 	TRY(oauth_begin(&r->db, options, &provider, is_ide, in->challenge, r->now_us, &attempt));
 	set_cookie(r, attempt.cookie, OAUTH_LIFETIME_S);
 	return resp_redirect(r,
-		oauth_authorize_url(
-			r->arena, &provider, &attempt, redirect_uri(r, in->provider)));
+		oauth_authorize_url(r->arena, &provider, &attempt, redirect_uri(r, in->provider)));
 }
 
 struct product_oauth_callback_in {
@@ -101,7 +103,8 @@ static int failure_page(struct req *r)
 	}
 	if (code == E_FORBIDDEN)
 		return html_page(r, 401, "No verified e-mail address",
-			"The provider has no verified e-mail address of yours. Verify one there, or "
+			"The provider has no verified e-mail address of yours. Verify one there, "
+			"or "
 			"sign in with an e-mail code.");
 	if (code == E_INVALID_CODE)
 		return html_page(r, 400, "This sign-in has expired",
@@ -124,15 +127,15 @@ static int finish(struct req *r, const struct product_oauth_callback_in *in,
 		return resp_redirect(r, "/signin?error=cancelled");
 	if (in->code == NULL)
 		return fail(r->fail, E_INVALID_CODE, NULL);
-	TRY(oauth_identity(r->net, &r->db, provider, in->code,
-		redirect_uri(r, in->provider), &result));
-	TRY(signin_identity_user(&r->db, provider->name, result.subject, result.email, r->now_us,
-		&user_id));
+	TRY(oauth_identity(
+		r->net, &r->db, provider, in->code, redirect_uri(r, in->provider), &result));
+	TRY(signin_identity_user(
+		&r->db, provider->name, result.subject, result.email, r->now_us, &user_id));
 	TRY(signin_handoff_create(&r->db, user_id, result.challenge, r->now_us, &handoff));
-	/* Both go through our page, which knows how to open the IDE and what to do when that fails. */
-	return resp_redirect(r,
-		arena_printf(r->arena, "/signin%s#handoff=%s", result.is_ide ? "?from=ide" : "",
-			handoff));
+	/* Both go through our page, which knows how to open the IDE and what to do when that fails.
+	 */
+	return resp_redirect(r, arena_printf(r->arena, "/signin%s#handoff=%s",
+					result.is_ide ? "?from=ide" : "", handoff));
 }
 
 int product_oauth_callback(struct req *r, const void *in_, void *out)

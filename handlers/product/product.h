@@ -41,7 +41,6 @@ SCHEMA_DECLARE(product_signed_in);
 int product_sign_in(struct req *r, u64 user_id, const char *device, const char *device_name,
 	struct product_signed_in *out);
 
-
 #define HANDLER(name) int name(struct req *r, const void *in, void *out)
 HANDLER(product_health);
 HANDLER(product_catalog);

@@ -12,9 +12,7 @@ struct product_health {
 	const char *version, *commit;
 	i64 ts_us, uptime_s;
 };
-SCHEMA(product_health,
-	BOOL(product_health, ok, REQUIRED),
-	STR(product_health, version, REQUIRED),
+SCHEMA(product_health, BOOL(product_health, ok, REQUIRED), STR(product_health, version, REQUIRED),
 	STR(product_health, commit, REQUIRED, DOC("Build")),
 	TIME_S(product_health, ts_us, REQUIRED, .json = "ts"),
 	I64(product_health, uptime_s, REQUIRED, DOC("Seconds since this process started")));
@@ -40,21 +38,16 @@ struct catalog_plan {
 	i64 price_cents;
 	struct opt_i64 founding_price_cents;
 };
-SCHEMA(catalog_plan,
-	STR(catalog_plan, id, REQUIRED),
-	I64(catalog_plan, price_cents, REQUIRED),
+SCHEMA(catalog_plan, STR(catalog_plan, id, REQUIRED), I64(catalog_plan, price_cents, REQUIRED),
 	STR(catalog_plan, interval, REQUIRED, .values = "month|year|once"),
 	JSON(catalog_plan, features, REQUIRED, DOC("Array of text")),
-	STR(catalog_plan, name, REQUIRED),
-	OPT_I64(catalog_plan, founding_price_cents));
+	STR(catalog_plan, name, REQUIRED), OPT_I64(catalog_plan, founding_price_cents));
 
 struct catalog_topup {
 	const char *id;
 	i64 price_cents, credits_cents;
 };
-SCHEMA(catalog_topup,
-	STR(catalog_topup, id, REQUIRED),
-	I64(catalog_topup, price_cents, REQUIRED),
+SCHEMA(catalog_topup, STR(catalog_topup, id, REQUIRED), I64(catalog_topup, price_cents, REQUIRED),
 	I64(catalog_topup, credits_cents, REQUIRED));
 
 struct product_catalog {
@@ -62,8 +55,7 @@ struct product_catalog {
 	struct catalog_topup *topups;
 	size_t n_plans, n_topups;
 };
-SCHEMA(product_catalog,
-	ARRAY(product_catalog, plans, catalog_plan, REQUIRED),
+SCHEMA(product_catalog, ARRAY(product_catalog, plans, catalog_plan, REQUIRED),
 	ARRAY(product_catalog, topups, catalog_topup, REQUIRED));
 
 static int fill_plans(struct req *r, u64 catalog_id, struct product_catalog *out)
@@ -119,8 +111,7 @@ int product_catalog(struct req *r, const void *in, void *out_)
 struct product_founding {
 	i64 remaining, total;
 };
-SCHEMA(product_founding,
-	I64(product_founding, remaining, REQUIRED),
+SCHEMA(product_founding, I64(product_founding, remaining, REQUIRED),
 	I64(product_founding, total, REQUIRED));
 
 int product_founding(struct req *r, const void *in, void *out_)
@@ -142,20 +133,15 @@ struct status_components {
 	const char *worker, *anthropic_proxy, *stripe, *discord;
 };
 #define STATES "ok|degraded|down"
-SCHEMA(status_components,
-	STR(status_components, worker, REQUIRED, .values = STATES),
+SCHEMA(status_components, STR(status_components, worker, REQUIRED, .values = STATES),
 	STR(status_components, anthropic_proxy, REQUIRED, .values = STATES),
 	STR(status_components, stripe, REQUIRED, .values = STATES),
 	STR(status_components, discord, REQUIRED, .values = STATES));
 
-SCHEMA(status_update,
-	TIME_S(status_update, at_us, REQUIRED, .json = "ts"),
-	STR(status_update, status, REQUIRED),
-	STR(status_update, body, REQUIRED));
+SCHEMA(status_update, TIME_S(status_update, at_us, REQUIRED, .json = "ts"),
+	STR(status_update, status, REQUIRED), STR(status_update, body, REQUIRED));
 
-SCHEMA(status_incident,
-	STR(status_incident, id, REQUIRED),
-	STR(status_incident, title, REQUIRED),
+SCHEMA(status_incident, STR(status_incident, id, REQUIRED), STR(status_incident, title, REQUIRED),
 	STR(status_incident, component, REQUIRED),
 	STR(status_incident, severity, REQUIRED, .values = "minor|major|critical"),
 	STR(status_incident, status, REQUIRED,
@@ -171,8 +157,7 @@ struct product_status {
 	struct status_incident *incidents;
 	size_t n_incidents;
 };
-SCHEMA(product_status,
-	STR(product_status, status, REQUIRED, .values = STATES),
+SCHEMA(product_status, STR(product_status, status, REQUIRED, .values = STATES),
 	OBJECT(product_status, components, status_components, REQUIRED),
 	ARRAY(product_status, incidents, status_incident, REQUIRED));
 

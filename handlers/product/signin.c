@@ -1,4 +1,5 @@
-/* Signing in with a code from an e-mail, hand-off to the IDE, signing out (product.md section 2). */
+/* Signing in with a code from an e-mail, hand-off to the IDE, signing out (product.md section 2).
+ */
 #include "../../domain/signin.h"
 
 #include <string.h>
@@ -72,8 +73,7 @@ struct product_code_request {
 	bool ok;
 	i64 expires_in;
 };
-SCHEMA(product_code_request,
-	BOOL(product_code_request, ok, REQUIRED),
+SCHEMA(product_code_request, BOOL(product_code_request, ok, REQUIRED),
 	I64(product_code_request, expires_in, REQUIRED, DOC("Seconds")));
 
 int product_code_request(struct req *r, const void *in_, void *out_)
@@ -118,12 +118,11 @@ int product_code_verify(struct req *r, const void *in_, void *out_)
 
 	if (email == NULL)
 		return fail(r->fail, E_INVALID_CODE, NULL);
-	TRY(signin_use_code(&r->db, r->worker->options, email, in->code, r->now_us, &user_id,
-		&purpose));
+	TRY(signin_use_code(
+		&r->db, r->worker->options, email, in->code, r->now_us, &user_id, &purpose));
 	TRY(product_sign_in(r, user_id, in->device, in->device_name, out));
 	if (purpose.is_ide) {
-		TRY(signin_handoff_create(
-			&r->db, user_id, purpose.challenge, r->now_us, &handoff));
+		TRY(signin_handoff_create(&r->db, user_id, purpose.challenge, r->now_us, &handoff));
 		out->redirect = arena_printf(r->arena, "hypex://auth?handoff=%s", handoff);
 	}
 	return 0;
@@ -134,8 +133,7 @@ struct product_exchange_in {
 };
 SCHEMA(product_exchange_in,
 	STR(product_exchange_in, handoff, REQUIRED, .max = 64, .error = E_INVALID_CODE),
-	STR(product_exchange_in, verifier, .max = 128),
-	STR(product_exchange_in, device, .max = 64),
+	STR(product_exchange_in, verifier, .max = 128), STR(product_exchange_in, device, .max = 64),
 	STR(product_exchange_in, device_name, .max = 80));
 
 int product_handoff_exchange(struct req *r, const void *in_, void *out_)
@@ -162,8 +160,7 @@ struct product_revoked {
 	bool ok;
 	i64 revoked;
 };
-SCHEMA(product_revoked,
-	BOOL(product_revoked, ok, REQUIRED),
+SCHEMA(product_revoked, BOOL(product_revoked, ok, REQUIRED),
 	I64(product_revoked, revoked, REQUIRED, DOC("How many sessions were ended")));
 
 int product_signout_others(struct req *r, const void *in, void *out_)

@@ -20,14 +20,11 @@ struct product_update {
 	const char *url, *name, *version, *product_version, *hash, *sha256hash, *pub_date, *notes;
 	i64 timestamp;
 };
-SCHEMA(product_update,
-	STR(product_update, url, REQUIRED),
-	STR(product_update, name, REQUIRED),
+SCHEMA(product_update, STR(product_update, url, REQUIRED), STR(product_update, name, REQUIRED),
 	STR(product_update, version, REQUIRED, DOC("Commit of the build")),
 	STR(product_update, product_version, REQUIRED, .json = "productVersion"),
 	STR(product_update, hash, REQUIRED, DOC("sha256: and 64 hexadecimal digits")),
-	I64(product_update, timestamp, REQUIRED),
-	STR(product_update, sha256hash, REQUIRED),
+	I64(product_update, timestamp, REQUIRED), STR(product_update, sha256hash, REQUIRED),
 	STR(product_update, pub_date, REQUIRED, DOC("ISO 8601, for Squirrel.Mac")),
 	STR(product_update, notes));
 
@@ -39,7 +36,8 @@ int product_update_get(struct req *r, const void *in_, void *out_)
 		in->platform, in->quality, in->commit, r->remote_addr, r->user_agent};
 
 	if (!release_platform_known(in->platform))
-		return fail(r->fail, E_INVALID_PLATFORM, "The platform '%s' is not known.", in->platform);
+		return fail(r->fail, E_INVALID_PLATFORM, "The platform '%s' is not known.",
+			in->platform);
 	if (!release_quality_known(in->quality))
 		return fail(r->fail, E_NOT_FOUND, "The quality is 'stable' or 'insider'.");
 	if (strspn(in->commit, "0123456789abcdefABCDEF") != strlen(in->commit)) {

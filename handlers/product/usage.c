@@ -13,8 +13,7 @@ struct usage_item {
 	i64 ts_us, input_tokens, output_tokens, cached_tokens, cache_write_tokens, cost_micro;
 };
 /* No other text is taken: prompts, paths and repository names have no field to go into. */
-SCHEMA(usage_item,
-	STR(usage_item, id, .min = 1, .max = 64, DOC("Makes a repeat harmless")),
+SCHEMA(usage_item, STR(usage_item, id, .min = 1, .max = 64, DOC("Makes a repeat harmless")),
 	TIME_S(usage_item, ts_us, REQUIRED, .json = "ts"),
 	STR(usage_item, model, REQUIRED, .min = 1, .max = 100),
 	STR(usage_item, provider, REQUIRED, .min = 1, .max = 64),
@@ -35,8 +34,7 @@ struct product_recorded {
 	bool ok;
 	i64 recorded;
 };
-SCHEMA(product_recorded,
-	BOOL(product_recorded, ok, REQUIRED),
+SCHEMA(product_recorded, BOOL(product_recorded, ok, REQUIRED),
 	I64(product_recorded, recorded, REQUIRED, DOC("How many were new")));
 
 struct record {
@@ -85,8 +83,7 @@ struct product_usage_check {
 	struct opt_i64 limit;
 	const char *plan;
 };
-SCHEMA(product_usage_check,
-	BOOL(product_usage_check, allowed, REQUIRED),
+SCHEMA(product_usage_check, BOOL(product_usage_check, allowed, REQUIRED),
 	I64(product_usage_check, used, REQUIRED),
 	OPT_I64(product_usage_check, limit, REQUIRED, NULLABLE, DOC("null: unlimited")),
 	TIME_S(product_usage_check, resets_at_us, REQUIRED, .json = "resets_at"),
@@ -122,8 +119,7 @@ struct product_increment {
 	i64 used;
 	struct opt_i64 limit;
 };
-SCHEMA(product_increment,
-	I64(product_increment, used, REQUIRED),
+SCHEMA(product_increment, I64(product_increment, used, REQUIRED),
 	OPT_I64(product_increment, limit, REQUIRED, NULLABLE, DOC("null: unlimited")));
 
 struct increment {
@@ -139,8 +135,8 @@ static int increment_apply(struct db *db, void *arg)
 	i64 n = w->in->n != 0 ? w->in->n : 1;
 
 	TRY(usage_turns_add(db, w->r->caller.user_id, w->in->turn_id, n, w->r->now_us));
-	TRY(usage_turns_get(db, w->r->caller.user_id, product_account(w->r)->plan, w->r->now_us,
-		&turns));
+	TRY(usage_turns_get(
+		db, w->r->caller.user_id, product_account(w->r)->plan, w->r->now_us, &turns));
 	*w->out = (struct product_increment){turns.used, turns.limit};
 	return 0;
 }

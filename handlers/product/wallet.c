@@ -1,4 +1,5 @@
-/* What was spent: totals, by day, provider and model (product.md section 3). Reads only the daily sums. */
+/* What was spent: totals, by day, provider and model (product.md section 3). Reads only the daily
+ * sums. */
 #include "../../domain/usage.h"
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/http/request.h"
@@ -10,29 +11,23 @@ struct wallet_call {
 	i64 ts_us, input_tokens, output_tokens, cost_micro;
 	const char *model, *provider;
 };
-SCHEMA(wallet_call,
-	TIME_S(wallet_call, ts_us, REQUIRED, .json = "ts"),
-	STR(wallet_call, model, REQUIRED),
-	STR(wallet_call, provider, REQUIRED),
-	I64(wallet_call, input_tokens, REQUIRED),
-	I64(wallet_call, output_tokens, REQUIRED),
+SCHEMA(wallet_call, TIME_S(wallet_call, ts_us, REQUIRED, .json = "ts"),
+	STR(wallet_call, model, REQUIRED), STR(wallet_call, provider, REQUIRED),
+	I64(wallet_call, input_tokens, REQUIRED), I64(wallet_call, output_tokens, REQUIRED),
 	CENTS_EXACT(wallet_call, cost_micro, REQUIRED, .json = "cost_cents"));
 
 struct wallet_provider {
 	const char *provider;
 	i64 micro;
 };
-SCHEMA(wallet_provider,
-	STR(wallet_provider, provider, REQUIRED),
+SCHEMA(wallet_provider, STR(wallet_provider, provider, REQUIRED),
 	CENTS_EXACT(wallet_provider, micro, REQUIRED, .json = "cents"));
 
 struct wallet_model {
 	const char *model, *provider;
 	i64 micro, calls;
 };
-SCHEMA(wallet_model,
-	STR(wallet_model, model, REQUIRED),
-	STR(wallet_model, provider, REQUIRED),
+SCHEMA(wallet_model, STR(wallet_model, model, REQUIRED), STR(wallet_model, provider, REQUIRED),
 	CENTS_EXACT(wallet_model, micro, REQUIRED, .json = "cents"),
 	I64(wallet_model, calls, REQUIRED));
 
@@ -40,8 +35,7 @@ struct wallet_day {
 	const char *day;
 	i64 micro;
 };
-SCHEMA(wallet_day,
-	STR(wallet_day, day, REQUIRED, DOC("UTC, like 2026-01-31")),
+SCHEMA(wallet_day, STR(wallet_day, day, REQUIRED, DOC("UTC, like 2026-01-31")),
 	CENTS_EXACT(wallet_day, micro, REQUIRED, .json = "cents"));
 
 struct product_wallet {
@@ -91,8 +85,7 @@ static int fill_providers(struct req *r, struct product_wallet *out)
 	TRY(sql_usage_by_provider(&r->db, r->caller.user_id, &row, &out->n_by_provider));
 	out->by_provider = arena_array(r->arena, struct wallet_provider, out->n_by_provider);
 	for (size_t i = 0; i < out->n_by_provider; i++)
-		out->by_provider[i] =
-			(struct wallet_provider){row[i].provider, row[i].cost_micro};
+		out->by_provider[i] = (struct wallet_provider){row[i].provider, row[i].cost_micro};
 	return 0;
 }
 
