@@ -29,7 +29,9 @@ static int get_json(struct net *net, struct arena *arena, const char *url, const
 	if (response.status != 200)
 		return fail_cause(fail, E_UPSTREAM_ERROR, "%s answered %d", url, response.status);
 	*ret = json_read(arena, response.body, response.body_length, &why);
-	return *ret != NULL ? 0 : fail_cause(fail, E_UPSTREAM_ERROR, "%s: %s", url, why);
+	if (*ret == NULL)
+		return fail_cause(fail, E_UPSTREAM_ERROR, "%s: %s", url, why != NULL ? why : "null");
+	return 0;
 }
 
 static const char *text_of(struct arena *arena, struct json_object *object, const char *name)
@@ -239,7 +241,8 @@ static int exchange_code(struct net *net, struct db *db, const struct oauth_prov
 			response.status);
 	scoped(json_object) *doc = json_read(a, response.body, response.body_length, &why);
 	if (doc == NULL)
-		return fail_cause(db->fail, E_UPSTREAM_ERROR, "%s: %s", provider->token_url, why);
+		return fail_cause(db->fail, E_UPSTREAM_ERROR, "%s: %s", provider->token_url,
+			why != NULL ? why : "null");
 	*ret_token = text_of(a, doc, "access_token");
 	if (*ret_token == NULL || strpbrk(*ret_token, "\r\n") != NULL)
 		return fail(db->fail, E_INVALID_CODE, NULL);

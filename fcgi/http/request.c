@@ -253,7 +253,7 @@ static int bind_json(struct req *r)
 		return fail(r->fail, E_UNSUPPORTED_MEDIA_TYPE, NULL);
 	}
 	scoped(json_object) *doc = json_read(r->arena, text, length, &why);
-	if (doc == NULL)
+	if (why != NULL) /* the text "null" is valid and has no tree */
 		return fail(r->fail, E_INVALID_JSON, "The body is not valid JSON: %s.", why);
 	return schema_bind_body(r->route->in, doc, r->in, r->arena, r->fail);
 }

@@ -111,6 +111,12 @@ static const char *row_fault(const struct family *family, const struct route *ro
 	return n_params != 0 ? "its input schema has a PATH field that is not in its path" : NULL;
 }
 
+static bool limit_in_nginx(enum limit_id limit)
+{
+	return limit_table[limit].where == LIMIT_AT_NGINX ||
+		limit_table[limit].where == LIMIT_AT_BOTH;
+}
+
 /* NULL, or what is wrong between two rows. */
 static const char *pair_fault(const struct family *fa, const struct route *a,
 	const struct family *fb, const struct route *b)
@@ -123,6 +129,8 @@ static const char *pair_fault(const struct family *fa, const struct route *a,
 		return "shares its path with another family:";
 	if (route_pool(fa, a) != route_pool(fb, b))
 		return "is in another pool than";
+	if (a->limit != b->limit && (limit_in_nginx(a->limit) || limit_in_nginx(b->limit)))
+		return "is limited by nginx otherwise than"; /* a location knows no methods */
 	if (!str_equal(a->path, b->path))
 		return "names its parameters otherwise than";
 	return NULL;

@@ -177,6 +177,26 @@ static int bind_array(const struct field *f, struct json_object *value, void *re
 	return first;
 }
 
+static int bind_strings(const struct field *f, struct json_object *value, void *ret,
+	struct arena *arena, struct fail *fail)
+{
+	if (!json_object_is_type(value, json_type_array))
+		return fault(f, "array", fail);
+	size_t n = json_object_array_length(value);
+	TRY(check_bounds(f, (i64)n, fail));
+	const char **items = arena_array(arena, const char *, n);
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *item = json_object_array_get_idx(value, i);
+		if (!json_object_is_type(item, json_type_string))
+			return fault(f, "string", fail);
+		items[i] = arena_strndup(arena, json_object_get_string(item),
+			(size_t)json_object_get_string_len(item));
+	}
+	*(const char *const **)member_of(f, ret) = items;
+	*(size_t *)((char *)ret + f->n_offset) = n;
+	return 0;
+}
+
 static int bind_field(const struct field *f, struct json_object *value, void *ret,
 	struct arena *arena, struct fail *fail)
 {
@@ -194,6 +214,8 @@ static int bind_field(const struct field *f, struct json_object *value, void *re
 		return bind_usd(f, value, ret, fail);
 	case FIELD_ARRAY:
 		return bind_array(f, value, ret, arena, fail);
+	case FIELD_STR_ARRAY:
+		return bind_strings(f, value, ret, arena, fail);
 	default:
 		return fail_cause(fail, E_INTERNAL, "field %s cannot be input", f->member);
 	}

@@ -124,7 +124,7 @@ static int finish(struct req *r, const struct product_oauth_callback_in *in,
 	TRY(oauth_resume(&r->db, r->worker->options, provider, in->state,
 		req_cookie(r, COOKIE_NAME), r->now_us, &result));
 	if (in->error != NULL)
-		return resp_redirect(r, "/signin?error=cancelled");
+		return resp_redirect(r, "/signin?error=access_denied");
 	if (in->code == NULL)
 		return fail(r->fail, E_INVALID_CODE, NULL);
 	TRY(oauth_identity(
