@@ -1,5 +1,6 @@
-/* Whatever json_check() accepts, json-c reads too, and what json-c writes of it is accepted again
- * and read as the same. */
+/* Whatever json_check() accepts, json-c reads too, with as many members as were written (so no key
+ * came twice), and what json-c writes of it is accepted again and read as the same. */
+#include <json-c/json_visit.h>
 #include <string.h>
 
 #include "fcgi/http/json.h"
@@ -38,6 +39,34 @@ static void must(bool holds)
 		abort();
 }
 
+/* Colons outside of strings: the members of all objects of a valid text. */
+static size_t members_written(const uint8_t *text, size_t length)
+{
+	bool in_string = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '"')
+			in_string = !in_string;
+		else if (in_string && text[i] == '\\')
+			i++;
+		else if (!in_string && text[i] == ':')
+			n++;
+	}
+	return n;
+}
+
+static int count_member(struct json_object *value, int flags, struct json_object *parent,
+	const char *key, size_t *index, void *arg)
+{
+	(void)value;
+	(void)parent;
+	(void)index;
+	if (key != NULL && flags != JSON_C_VISIT_SECOND)
+		++*(size_t *)arg;
+	return JSON_C_VISIT_RETURN_CONTINUE;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct arena arena = {.ceiling_bytes = 64 * 1024 * 1024};
@@ -46,6 +75,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	scoped(json_object) *doc = json_read(&arena, (const char *)data, size, &why_read);
 	must((why == NULL) == (why_read == NULL));
 	if (why == NULL) {
+		size_t n_members = 0;
+		json_c_visit(doc, 0, count_member, &n_members);
+		must(n_members == members_written(data, size));
 		const char *text = plain(doc);
 		scoped(json_object) *again = json_read(&arena, text, strlen(text), &why_read);
 		must(why_read == NULL);
