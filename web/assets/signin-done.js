@@ -5,6 +5,10 @@ import { $, busy, failure } from "./ui.js";
 
 const WEB_SCHEMES = new Set(["http:", "https:", "javascript:", "data:", "blob:", "file:", "about:"]);
 
+const MASK = "session:••••••••••••••••";
+
+let shown = false;
+
 /** Only the address of an application on this computer may be opened from here. */
 function ideAddress(redirect) {
   try {
@@ -24,8 +28,7 @@ function show({ user, redirect, from, already = false }) {
   $("#manual-title").textContent = address ? "Did the IDE not open?" : "Sign in to the IDE by hand";
   $("#reveal-manual").hidden = from === "ide";
   $("#to-account").classList.toggle("primary", from !== "ide");
-  mask(true);
-  $("#manual-token").value = token.get() ?? "";
+  setShown(false);
   $("#done-title").focus();
   if (address) {
     $("#open-ide").href = address;
@@ -33,19 +36,21 @@ function show({ user, redirect, from, already = false }) {
   }
 }
 
-function mask(on) {
-  $("#manual-token").type = on ? "password" : "text";
-  $("#show-token").setAttribute("aria-pressed", String(!on));
+// Not a password field: those make browsers offer to store what is in them.
+function setShown(on) {
+  shown = on;
+  $("#manual-token").value = on ? token.get() : MASK;
+  $("#show-token").setAttribute("aria-pressed", String(on));
   $("#copy-result").textContent = "";
 }
 
 async function copy() {
   const result = $("#copy-result");
   try {
-    await navigator.clipboard.writeText($("#manual-token").value);
+    await navigator.clipboard.writeText(token.get());
     result.textContent = "Copied. Paste it in the IDE.";
   } catch {
-    mask(false);
+    setShown(true);
     $("#manual-token").focus();
     $("#manual-token").select();
     result.textContent = "The browser did not allow copying. The token is selected: press Ctrl+C or Cmd+C.";
@@ -70,7 +75,7 @@ function signOut(onSignOut) {
       }
     }
     token.clear();
-    $("#manual-token").value = "";
+    setShown(false);
     onSignOut();
   });
 }
@@ -79,7 +84,7 @@ export const done = {
   show,
 
   init({ onSignOut }) {
-    $("#show-token").addEventListener("click", () => mask($("#manual-token").type === "text"));
+    $("#show-token").addEventListener("click", () => setShown(!shown));
     $("#copy-token").addEventListener("click", () => busy($("#copy-token"), null, copy));
     $("#reveal-manual").addEventListener("click", reveal);
     $("#signout").addEventListener("click", () => signOut(onSignOut));

@@ -2,7 +2,7 @@
 // Secrets arrive in the fragment, which no server sees; they leave the address bar at once.
 
 const VERIFIER_KEY = "turnpike.oauth";
-const NEXT = { account: "/account" };
+const NEXT = new Map([["account", "/account"]]);
 
 const query = new URLSearchParams(location.search);
 const fragment = new URLSearchParams(location.hash.slice(1));
@@ -14,7 +14,7 @@ export const link = Object.freeze({
   handoff: fragment.get("handoff") ?? "",
   error: query.get("error") ?? "",
   notice: query.get("notice") ?? "",
-  next: NEXT[query.get("next")] ?? null,
+  next: NEXT.get(query.get("next")) ?? null,
   challenge: query.get("challenge") ?? undefined,
   redirect: query.get("redirect") ?? undefined,
 });

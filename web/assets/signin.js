@@ -16,21 +16,22 @@ const STEPS = {
   done: "You are signed in",
 };
 
-const ERRORS = {
-  access_denied: "You did not allow the other service to sign you in. Nothing was changed.",
-  invalid_state: "That sign-in took too long or was started in another browser. Please start again.",
-  invalid_code: "The other service did not accept the sign-in. Please start again.",
-  email_unverified: "The other service has not verified your e-mail address. Use a code by e-mail instead.",
-  conflict: "This e-mail address belongs to an account that signs in another way. Use a code by e-mail instead.",
-  upstream_error: "The other service does not answer at the moment. Try again later, or use a code by e-mail.",
-  rate_limited: "Too many sign-ins from your network. Wait a minute and start again.",
-};
+// Keys come from the address, hence Maps: an object would know "constructor" too.
+const ERRORS = new Map([
+  ["access_denied", "You did not allow the other service to sign you in. Nothing was changed."],
+  ["invalid_state", "That sign-in took too long or was started in another browser. Please start again."],
+  ["invalid_code", "The other service did not accept the sign-in. Please start again."],
+  ["email_unverified", "The other service has not verified your e-mail address. Use a code by e-mail instead."],
+  ["conflict", "This e-mail address belongs to an account that signs in another way. Use a code by e-mail instead."],
+  ["upstream_error", "The other service does not answer at the moment. Try again later, or use a code by e-mail."],
+  ["rate_limited", "Too many sign-ins from your network. Wait a minute and start again."],
+]);
 
-const NOTICES = {
-  "signed-out": "You are signed out.",
-  "session-ended": "Your session has ended. Please sign in again.",
-  "account-deleted": "Your account has been deleted and every device is signed out.",
-};
+const NOTICES = new Map([
+  ["signed-out", "You are signed out."],
+  ["session-ended", "Your session has ended. Please sign in again."],
+  ["account-deleted", "Your account has been deleted and every device is signed out."],
+]);
 
 let email = link.email;
 let resendTimer = null;
@@ -224,7 +225,7 @@ async function showCurrentSession() {
 function signedOut() {
   email = "";
   showEmailStep();
-  notice($("#email-notice"), NOTICES["signed-out"], { kind: "good" });
+  notice($("#email-notice"), NOTICES.get("signed-out"), { kind: "good" });
 }
 
 function thisDevice() {
@@ -257,12 +258,12 @@ function start() {
     showMailLinkStep();
   } else if (link.error) {
     showEmailStep({ focus: false });
-    notice($("#email-notice"), ERRORS[link.error] ?? "Signing in did not work. Please start again.");
+    notice($("#email-notice"), ERRORS.get(link.error) ?? "Signing in did not work. Please start again.");
   } else if (token.get()) {
     showCurrentSession();
   } else {
     showEmailStep();
-    if (NOTICES[link.notice]) notice($("#email-notice"), NOTICES[link.notice], { kind: "info" });
+    notice($("#email-notice"), NOTICES.get(link.notice), { kind: "info" });
   }
 }
 
