@@ -4,8 +4,8 @@ import { api, token } from "./api.js";
 import { $, busy, failure } from "./ui.js";
 
 const WEB_SCHEMES = new Set(["http:", "https:", "javascript:", "data:", "blob:", "file:", "about:"]);
-
 const MASK = "session:••••••••••••••••";
+const HANDOFF_LIFE_MS = 60_000;
 
 let shown = false;
 
@@ -33,7 +33,14 @@ function show({ user, redirect, from, already = false }) {
   if (address) {
     $("#open-ide").href = address;
     location.assign(address);
+    setTimeout(handoffOver, HANDOFF_LIFE_MS);
   }
+}
+
+// A button that can only fail is worse than none.
+function handoffOver() {
+  if (document.activeElement === $("#open-ide")) $("#manual-title").focus();
+  $("#done-ide").hidden = true;
 }
 
 // Not a password field: those make browsers offer to store what is in them.

@@ -1,7 +1,8 @@
 // /status: reads the public state every 30 seconds and says how old it is.
 
 import { api } from "./api.js";
-import { $, applyBrand, busy, clock, duration, el, icon, time, words } from "./ui.js";
+import { componentRow, incidentCard, known } from "./status-parts.js";
+import { $, applyBrand, busy, clock, duration, el, icon } from "./ui.js";
 
 const EVERY_MS = 30_000;
 
@@ -12,27 +13,9 @@ const OVERALL = {
   unknown: "The state is not known",
 };
 
-const STATES = { ok: "Works", degraded: "Works poorly", down: "Down", unknown: "Not known" };
-
-const COMPONENTS = {
-  worker: ["API and database", "Sign-in, accounts, sync and updates"],
-  anthropic_proxy: ["Hosted models", "Model calls through this service"],
-  stripe: ["Payments", "Checkout, invoices and top-ups"],
-  discord: ["Discord link", "Linking accounts and roles"],
-};
-
-const SEVERITIES = {
-  minor: ["Minor", "badge"],
-  major: ["Major", "badge badge-warn"],
-  critical: ["Critical", "badge badge-bad"],
-};
-
 let lastReadMs = null;
 let reading = false;
 let timer = null;
-
-const known = (state) => (Object.hasOwn(STATES, state) ? state : "unknown");
-const componentName = (key) => COMPONENTS[key]?.[0] ?? words(key);
 
 /* A live region speaks when its content changes, so it is written only on a change. */
 function showOverall(kind, text, detail = "") {
@@ -41,31 +24,6 @@ function showOverall(kind, text, detail = "") {
   box.dataset.shown = kind + text + detail;
   box.className = `overall overall-${kind}`;
   box.replaceChildren(icon(kind), el("div", {}, el("h2", {}, text), detail && el("p", {}, detail)));
-}
-
-function componentRow([key, value]) {
-  const state = known(value);
-  const about = COMPONENTS[key]?.[1];
-  return el("li", { "data-component": key },
-    el("div", {}, el("p", { class: "strong" }, componentName(key)), about && el("p", { class: "hint" }, about)),
-    el("p", { class: `state state-${state}` }, icon(state), STATES[state]));
-}
-
-function incidentCard(incident) {
-  const [word, badge] = SEVERITIES[incident.severity] ?? [words(incident.severity), "badge"];
-  const updates = [...(incident.updates ?? [])].sort((a, b) => b.ts - a.ts);
-
-  return el("article", { class: "card incident", "data-incident": incident.id },
-    el("div", { class: "row" },
-      el("h3", {}, incident.title),
-      el("span", { class: badge }, word),
-      el("span", { class: "badge" }, words(incident.status))),
-    el("p", { class: "hint" }, `${componentName(incident.component)}, since `, time(incident.started_at),
-      incident.resolved_at && [", resolved ", time(incident.resolved_at)]),
-    updates.length > 0 && el("ol", { class: "updates", role: "list" }, updates.map((update) =>
-      el("li", {},
-        el("p", { class: "hint" }, el("span", { class: "strong" }, words(update.status)), ", ", time(update.ts)),
-        el("p", {}, update.body)))));
 }
 
 function showState(state) {
