@@ -1,15 +1,31 @@
-// What holds for every page in every state: accessibility by axe in light and dark, reflow, the policy, and
-// a picture of each for people to look at (tests/artifacts/).
+// What holds for every page in every state: accessibility by axe in light and dark, reflow, the
+// policy, and a picture of each for people to look at (tests/artifacts/).
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { artifacts, base, codeTo, eventually, launch, newEmail, signIn, step, visit } from "./support.mjs";
+import {
+  artifacts,
+  base,
+  codeTo,
+  eventually,
+  launch,
+  newEmail,
+  signIn,
+  step,
+  visit,
+} from "./support.mjs";
 
-const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const axeSource = await readFile(
+  createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
+  "utf8",
+);
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const SIZES = [{ width: 360, height: 740 }, { width: 1280, height: 900 }];
+const SIZES = [
+  { width: 360, height: 740 },
+  { width: 1280, height: 900 },
+];
 
 let browser;
 let member;
@@ -109,40 +125,58 @@ const STATES = [
 
 async function axe(page) {
   await page.evaluate(axeSource);
-  const { violations } = await page.evaluate((rules) => window.axe.run(document, { runOnly: rules }), RULES);
+  const { violations } = await page.evaluate(
+    (rules) => window.axe.run(document, { runOnly: rules }),
+    RULES,
+  );
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
 }
 
-const overflow = (page) => page.evaluate(() =>
-  document.documentElement.scrollWidth - document.documentElement.clientWidth);
+const overflow = (page) =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
 for (const state of STATES) {
   for (const colorScheme of ["light", "dark"]) {
     test(`${state.name} is accessible, fits and is pictured, ${colorScheme}`, () =>
-      visit(browser, { token: state.member && member.token, colorScheme, bypassCSP: true, reducedMotion: "reduce" },
+      visit(
+        browser,
+        {
+          token: state.member && member.token,
+          colorScheme,
+          bypassCSP: true,
+          reducedMotion: "reduce",
+        },
         async (page) => {
           await state.open(page);
           await settle(page);
           for (const size of SIZES) {
             await page.setViewportSize(size);
-            await page.screenshot({ path: `${artifacts}${state.name}-${colorScheme}-${size.width}.png`, fullPage: true });
+            await page.screenshot({
+              path: `${artifacts}${state.name}-${colorScheme}-${size.width}.png`,
+              fullPage: true,
+            });
           }
           assert.deepEqual(await axe(page), []);
           await page.setViewportSize({ width: 320, height: 640 });
-          assert.ok(await overflow(page) <= 0, "no sideways scrolling at 320 px");
-        }));
+          assert.ok((await overflow(page)) <= 0, "no sideways scrolling at 320 px");
+        },
+      ));
   }
 }
 
 test("text at twice its size does not break the layout", () =>
-  visit(browser, { token: member.token, bypassCSP: true, viewport: { width: 640, height: 900 } }, async (page) => {
-    for (const path of ["/signin", "/account", "/status"]) {
-      await page.goto(path);
-      await settle(page);
-      await page.addStyleTag({ content: "html { font-size: 200% !important; }" });
-      assert.ok(await overflow(page) <= 0, path);
-    }
-  }));
+  visit(
+    browser,
+    { token: member.token, bypassCSP: true, viewport: { width: 640, height: 900 } },
+    async (page) => {
+      for (const path of ["/signin", "/account", "/status"]) {
+        await page.goto(path);
+        await settle(page);
+        await page.addStyleTag({ content: "html { font-size: 200% !important; }" });
+        assert.ok((await overflow(page)) <= 0, path);
+      }
+    },
+  ));
 
 test("forced colours keep every control visible", () =>
   visit(browser, { token: member.token, forcedColors: "active" }, async (page) => {
@@ -150,7 +184,9 @@ test("forced colours keep every control visible", () =>
     await page.getByText("Signed in as").waitFor();
     await settle(page);
     await page.screenshot({ path: `${artifacts}account-forced-colors.png`, fullPage: true });
-    const width = await page.locator("#signout").evaluate((node) => getComputedStyle(node).borderTopWidth);
+    const width = await page
+      .locator("#signout")
+      .evaluate((node) => getComputedStyle(node).borderTopWidth);
     assert.notEqual(width, "0px");
     assert.equal(await page.locator("#overage").isVisible(), true);
   }));
@@ -161,24 +197,38 @@ test("the pages are sent with the strict policy and hold nothing it would forbid
     const policy = response.headers.get("content-security-policy") ?? "";
     const html = await response.text();
     assert.equal(response.status, 200, path);
-    for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'",
-      "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"]) {
+    for (const rule of [
+      "default-src 'none'",
+      "script-src 'self'",
+      "style-src 'self'",
+      "connect-src 'self'",
+      "form-action 'self'",
+      "base-uri 'none'",
+      "frame-ancestors 'none'",
+    ]) {
       assert.ok(policy.includes(rule), `${path}: ${rule} in ${policy}`);
     }
     assert.doesNotMatch(policy, /unsafe/);
-    assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc="\/assets\/)/i, path);
+    assert.doesNotMatch(
+      html,
+      /<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc="\/assets\/)/i,
+      path,
+    );
   }
 });
 
-test("the policy stops a script that got in anyway", () => visit(browser, {}, async (page, visitor) => {
-  await page.goto("/signin");
-  const ran = await page.evaluate(() => {
-    const script = document.createElement("script");
-    script.textContent = "window.intruder = true";
-    document.body.append(script);
-    return window.intruder === true;
-  });
-  assert.equal(ran, false);
-  await eventually(() => assert.ok(visitor.faults.length > 0, "the violation is seen by the watch of every test"));
-  visitor.faults.length = 0;
-}));
+test("the policy stops a script that got in anyway", () =>
+  visit(browser, {}, async (page, visitor) => {
+    await page.goto("/signin");
+    const ran = await page.evaluate(() => {
+      const script = document.createElement("script");
+      script.textContent = "window.intruder = true";
+      document.body.append(script);
+      return window.intruder === true;
+    });
+    assert.equal(ran, false);
+    await eventually(() =>
+      assert.ok(visitor.faults.length > 0, "the violation is seen by the watch of every test"),
+    );
+    visitor.faults.length = 0;
+  }));

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { eventually, launch, visit } from "./support.mjs";
 
-const WORDS = { ok: "Works", degraded: "Works poorly", down: "Down" };
+const WORDS = { ok: "Operational", degraded: "Degraded", down: "Down" };
 
 let browser;
 before(async () => {
@@ -52,35 +52,50 @@ test("an API that cannot be reached is told, and so is its return", () =>
     await context.setOffline(true);
     await page.click("#refresh");
     await page.getByText("The API cannot be reached").waitFor();
-    assert.match(await page.textContent("#overall"), /What you see below was read at \d\d:\d\d:\d\d/);
+    assert.match(
+      await page.textContent("#overall"),
+      /What you see below was read at \d\d:\d\d:\d\d/,
+    );
     await context.setOffline(false);
     await page.click("#refresh");
-    await eventually(async () => assert.doesNotMatch(await page.textContent("#overall"), /cannot be reached/));
+    await eventually(async () =>
+      assert.doesNotMatch(await page.textContent("#overall"), /cannot be reached/),
+    );
   }));
 
-test("an incident shows its updates, the newest first", () => visit(browser, {}, async (page) => {
-  await page.goto("/status");
-  const text = await page.evaluate(async () => {
-    const { incidentCard } = await import("/assets/status-parts.js");
-    const card = incidentCard({
-      id: "inc_1", title: "Slow <i>answers</i>", component: "worker", severity: "major", status: "identified",
-      started_at: 1798761600, updated_at: 1798762000, resolved_at: null,
-      updates: [{ ts: 1798761600, status: "investigating", body: "We look." },
-        { ts: 1798762000, status: "identified", body: "We know." }],
+test("an incident shows its updates, the newest first", () =>
+  visit(browser, {}, async (page) => {
+    await page.goto("/status");
+    const text = await page.evaluate(async () => {
+      const { incidentCard } = await import("/assets/status-parts.js");
+      const card = incidentCard({
+        id: "inc_1",
+        title: "Slow <i>answers</i>",
+        component: "worker",
+        severity: "major",
+        status: "identified",
+        started_at: 1798761600,
+        updated_at: 1798762000,
+        resolved_at: null,
+        updates: [
+          { ts: 1798761600, status: "investigating", body: "We look." },
+          { ts: 1798762000, status: "identified", body: "We know." },
+        ],
+      });
+      return [...card.querySelectorAll("h3, .badge, li")].map((node) => node.textContent);
     });
-    return [...card.querySelectorAll("h3, .badge, li")].map((node) => node.textContent);
-  });
-  assert.deepEqual(text.slice(0, 3), ["Slow <i>answers</i>", "Major", "Identified"]);
-  assert.match(text[3], /Identified.*We know\./);
-  assert.match(text[4], /Investigating.*We look\./);
-}));
+    assert.deepEqual(text.slice(0, 3), ["Slow <i>answers</i>", "Major", "Identified"]);
+    assert.match(text[3], /Identified.*We know\./);
+    assert.match(text[4], /Investigating.*We look\./);
+  }));
 
-test("a state this page does not know is not shown as good", () => visit(browser, {}, async (page) => {
-  await page.goto("/status");
-  const row = await page.evaluate(async () => {
-    const { componentRow } = await import("/assets/status-parts.js");
-    const node = componentRow(["new_part", "constructor"]);
-    return [node.textContent, node.querySelector("svg").getAttribute("class")];
-  });
-  assert.deepEqual(row, ["New partNot known", "icon icon-unknown"]);
-}));
+test("a state this page does not know is not shown as good", () =>
+  visit(browser, {}, async (page) => {
+    await page.goto("/status");
+    const row = await page.evaluate(async () => {
+      const { componentRow } = await import("/assets/status-parts.js");
+      const node = componentRow(["new_part", "constructor"]);
+      return [node.textContent, node.querySelector("svg").getAttribute("class")];
+    });
+    assert.deepEqual(row, ["New partNot known", "icon icon-unknown"]);
+  }));

@@ -11,7 +11,10 @@ import { chromium } from "playwright-core";
 const MAIL_WAIT_MS = 20_000;
 const ANSWER_WAIT_MS = 10_000;
 
-assert.ok(process.env.TURNPIKE_URL, "TURNPIKE_URL must name the running stack, such as http://127.0.0.1:8080");
+assert.ok(
+  process.env.TURNPIKE_URL,
+  "TURNPIKE_URL must name the running stack, such as http://127.0.0.1:8080",
+);
 export const base = new URL(process.env.TURNPIKE_URL).origin;
 export const artifacts = fileURLToPath(new URL("../artifacts/", import.meta.url));
 
@@ -28,8 +31,9 @@ export async function launch() {
 }
 
 /**
- * One person at one address. Sign-in is limited to a few calls a minute for an address, so every visitor
- * comes from another loopback address: node requests bind to it, the browser goes through a proxy that does.
+ * One person at one address. Sign-in is limited to a few calls a minute for an address, so every
+ * visitor comes from another loopback address: node requests bind to it, the browser goes through a
+ * proxy that does.
  */
 export async function newVisitor(browser, { token, ...options } = {}) {
   const address = `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;
@@ -38,8 +42,10 @@ export async function newVisitor(browser, { token, ...options } = {}) {
     baseURL: base,
     proxy: { server: `http://127.0.0.1:${proxy.address().port}` },
     viewport: { width: 1280, height: 900 },
-    storageState: token && { cookies: [], origins: [{ origin: base,
-      localStorage: [{ name: "turnpike.token", value: token }] }] },
+    storageState: token && {
+      cookies: [],
+      origins: [{ origin: base, localStorage: [{ name: "turnpike.token", value: token }] }],
+    },
     ...options,
   });
   context.setDefaultTimeout(ANSWER_WAIT_MS);
@@ -84,7 +90,8 @@ function watch(page, faults) {
   });
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (/^https?:$/.test(url.protocol) && url.origin !== base) faults.push(`request to ${url.origin}`);
+    if (/^https?:$/.test(url.protocol) && url.origin !== base)
+      faults.push(`request to ${url.origin}`);
   });
 }
 
@@ -95,11 +102,14 @@ function startProxy(address) {
       response.writeHead(403).end();
       return;
     }
-    const onward = http.request(target, { method: request.method, headers: request.headers, localAddress: address },
+    const onward = http.request(
+      target,
+      { method: request.method, headers: request.headers, localAddress: address },
       (answer) => {
         response.writeHead(answer.statusCode, answer.rawHeaders);
         answer.pipe(response);
-      });
+      },
+    );
     onward.on("error", () => response.destroy());
     request.pipe(onward);
   });
@@ -114,20 +124,24 @@ function call(address, method, path, body, bearer) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
 
   return new Promise((resolve, reject) => {
-    const request = http.request(new URL(path, base), { method, headers, localAddress: address }, (response) => {
-      const chunks = [];
-      response.on("data", (chunk) => chunks.push(chunk));
-      response.on("end", () => {
-        const text = Buffer.concat(chunks).toString();
-        let json = null;
-        try {
-          json = JSON.parse(text);
-        } catch {
-          // Not every answer is JSON; the caller looks at what it needs.
-        }
-        resolve({ status: response.statusCode, headers: response.headers, body: json, text });
-      });
-    });
+    const request = http.request(
+      new URL(path, base),
+      { method, headers, localAddress: address },
+      (response) => {
+        const chunks = [];
+        response.on("data", (chunk) => chunks.push(chunk));
+        response.on("end", () => {
+          const text = Buffer.concat(chunks).toString();
+          let json = null;
+          try {
+            json = JSON.parse(text);
+          } catch {
+            // Not every answer is JSON; the caller looks at what it needs.
+          }
+          resolve({ status: response.statusCode, headers: response.headers, body: json, text });
+        });
+      },
+    );
     request.on("error", reject);
     request.end(body === undefined ? undefined : JSON.stringify(body));
   });
@@ -156,10 +170,16 @@ export async function codeTo(email, count = 1) {
 export async function signIn(browser, email, device = "web") {
   const visitor = await newVisitor(browser);
   try {
-    const before = (await (await fetch(`${base}/sandbox/mail.json?to=${encodeURIComponent(email)}`)).json()).length;
+    const before = (
+      await (await fetch(`${base}/sandbox/mail.json?to=${encodeURIComponent(email)}`)).json()
+    ).length;
     const asked = await visitor.api("POST", "/api/auth/request-code", { email });
     assert.equal(asked.status, 200, asked.text);
-    const answer = await visitor.api("POST", "/api/auth/verify", { email, code: await codeTo(email, before + 1), device });
+    const answer = await visitor.api("POST", "/api/auth/verify", {
+      email,
+      code: await codeTo(email, before + 1),
+      device,
+    });
     assert.equal(answer.status, 200, answer.text);
     return answer.body.token;
   } finally {
@@ -174,9 +194,14 @@ export const storedToken = (page) => page.evaluate(() => localStorage.getItem("t
 export const focusedId = (page) => page.evaluate(() => document.activeElement?.id ?? "");
 
 /** Text that a screen reader adds to a control: all elements its aria-describedby names. */
-export const description = (locator) => locator.evaluate((node) =>
-  (node.getAttribute("aria-describedby") ?? "").split(/\s+/)
-    .map((id) => document.getElementById(id)?.textContent.trim() ?? "").join(" ").trim());
+export const description = (locator) =>
+  locator.evaluate((node) =>
+    (node.getAttribute("aria-describedby") ?? "")
+      .split(/\s+/)
+      .map((id) => document.getElementById(id)?.textContent.trim() ?? "")
+      .join(" ")
+      .trim(),
+  );
 
 /** A step of /signin counts as reached when it is shown. */
 export const step = (page, name) => page.locator(`#step-${name}`).waitFor({ state: "visible" });

@@ -13,13 +13,15 @@ async function exportData() {
       saveAs(blob, `${brand.fileStem}-export-${new Date().toISOString().slice(0, 10)}.json`);
       $("#export-news").textContent = "Your data has been downloaded.";
     } catch (cause) {
-      if (cause.status === 401) return location.replace("/signin?next=account&notice=session-ended");
+      if (cause.status === 401)
+        return location.replace("/signin?next=account&notice=session-ended");
       failure($("#export-notice"), cause, exportData);
     }
   });
 }
 
-// A plain link cannot carry the token, so the answer is fetched and handed to the browser as a file.
+// A plain link cannot carry the token, so the answer is fetched and handed to the browser as a
+// file.
 function saveAs(blob, name) {
   const url = URL.createObjectURL(blob);
   const anchor = el("a", { href: url, download: name, hidden: true });

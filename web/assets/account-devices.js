@@ -18,17 +18,45 @@ function deviceName(session) {
 function deviceRow(session) {
   const name = deviceName(session);
   const button = session.current
-    ? el("button", { type: "button", class: "button", onclick: () => hooks.signOut() }, "Sign out here")
-    : el("button", { type: "button", class: "button", onclick: (event) => endSession(event.currentTarget, session, name) },
-      "Sign out", el("span", { class: "visually-hidden" }, ` ${name}`));
+    ? el(
+        "button",
+        { type: "button", class: "button", onclick: () => hooks.signOut() },
+        "Sign out here",
+      )
+    : el(
+        "button",
+        {
+          type: "button",
+          class: "button",
+          onclick: (event) => endSession(event.currentTarget, session, name),
+        },
+        "Sign out",
+        el("span", { class: "visually-hidden" }, ` ${name}`),
+      );
 
-  return el("li", { "data-session": session.id },
+  return el(
+    "li",
+    { "data-session": session.id },
     icon(session.device === "web" ? "browser" : "device"),
-    el("div", { class: "about" },
-      el("div", { class: "row" }, el("p", { class: "strong" }, name),
-        session.current && el("span", { class: "badge badge-good" }, "This browser")),
-      el("p", { class: "hint" }, session.ip ? `${session.ip}, ` : "", "last seen ", time(session.last_seen))),
-    button);
+    el(
+      "div",
+      { class: "about" },
+      el(
+        "div",
+        { class: "row" },
+        el("p", { class: "strong" }, name),
+        session.current && el("span", { class: "badge badge-good" }, "This browser"),
+      ),
+      el(
+        "p",
+        { class: "hint" },
+        session.ip ? `${session.ip}, ` : "",
+        "last seen ",
+        time(session.last_seen),
+      ),
+    ),
+    button,
+  );
 }
 
 export async function loadDevices() {
@@ -38,8 +66,15 @@ export async function loadDevices() {
   return [
     el("ul", { class: "devices", role: "list" }, sessions.map(deviceRow)),
     others > 0
-      ? el("div", {}, el("button", { type: "button", class: "button", "aria-haspopup": "dialog", onclick: endOthers },
-        "Sign out all other devices"))
+      ? el(
+          "div",
+          {},
+          el(
+            "button",
+            { type: "button", class: "button", "aria-haspopup": "dialog", onclick: endOthers },
+            "Sign out all other devices",
+          ),
+        )
       : el("p", { class: "hint" }, "No other device is signed in."),
   ];
 }
@@ -66,15 +101,23 @@ async function change(button, label, request, news) {
 }
 
 function endSession(button, session, name) {
-  return change(button, "Signing out", () => api("DELETE", `/api/account/sessions/${encodeURIComponent(session.id)}`),
-    () => `${name} is signed out.`);
+  return change(
+    button,
+    "Signing out",
+    () => api("DELETE", `/api/account/sessions/${encodeURIComponent(session.id)}`),
+    () => `${name} is signed out.`,
+  );
 }
 
 async function endOthers(event) {
   const button = event.currentTarget;
   if ((await openDialog($("#others-dialog"))) !== "yes") return;
-  await change(button, "Signing out", () => api("POST", "/api/auth/signout-others"),
-    ({ revoked }) => `${revoked} ${revoked === 1 ? "device is" : "devices are"} signed out.`);
+  await change(
+    button,
+    "Signing out",
+    () => api("POST", "/api/auth/signout-others"),
+    ({ revoked }) => `${revoked} ${revoked === 1 ? "device is" : "devices are"} signed out.`,
+  );
 }
 
 export function initDevices(callbacks) {

@@ -10,7 +10,8 @@ let onChange = () => {};
 
 export function showProfile(user) {
   // Not while somebody is typing in it.
-  if (document.activeElement !== $("#display-name")) $("#display-name").value = user.display_name ?? "";
+  if (document.activeElement !== $("#display-name"))
+    $("#display-name").value = user.display_name ?? "";
   $("#overage").checked = user.overage_enabled;
   $("#delete-email").textContent = user.email;
 }
@@ -24,7 +25,11 @@ async function saveName(event) {
   notice(box, "");
   fieldError(input, $("#name-error"), "");
   if ([...name].length > NAME_MAX) {
-    fieldError(input, $("#name-error"), `This is ${[...name].length} characters long; ${NAME_MAX} are possible.`);
+    fieldError(
+      input,
+      $("#name-error"),
+      `This is ${[...name].length} characters long; ${NAME_MAX} are possible.`,
+    );
     input.focus();
     return;
   }
@@ -60,7 +65,9 @@ async function toggleOverage() {
   } catch (cause) {
     input.checked = !wanted;
     if (cause.status === 403) {
-      notice(box, `${cause.message} Choose a plan first; then this can be turned on.`, { kind: "warn" });
+      notice(box, `${cause.message} Choose a plan first; then this can be turned on.`, {
+        kind: "warn",
+      });
     } else {
       failure(box, cause);
     }

@@ -13,8 +13,8 @@ function toSignIn(reason) {
 }
 
 /**
- * Fills one card: what it says while reading is in the HTML; a failure says why and offers another try.
- * A 401 anywhere means that this session is over.
+ * Fills one card: what it says while reading is in the HTML; a failure says why and offers another
+ * try. A 401 anywhere means that this session is over.
  */
 async function fillCard(selector, load) {
   const box = $(selector);
@@ -65,7 +65,11 @@ function start() {
 
   initOffers();
   initProfile({ onChange: () => fillCard("#plan", loadAccount) });
-  initDevices({ reload: () => fillCard("#devices", loadDevices), onSessionOver: () => toSignIn("session-ended"), signOut });
+  initDevices({
+    reload: () => fillCard("#devices", loadDevices),
+    onSessionOver: () => toSignIn("session-ended"),
+    signOut,
+  });
   initData();
 
   fillCard("#plan", loadAccount);

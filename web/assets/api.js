@@ -115,7 +115,11 @@ export async function api(method, path, options) {
 
 function networkError(cause) {
   if (cause.name === "TimeoutError") {
-    return new ApiError({ status: 0, code: "timeout", message: "The server did not answer in time." });
+    return new ApiError({
+      status: 0,
+      code: "timeout",
+      message: "The server did not answer in time.",
+    });
   }
   return new ApiError({
     status: 0,
@@ -140,5 +144,7 @@ function retryAfter(response, body) {
   const header = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   if (Number.isFinite(header)) return Math.max(1, header);
   if (response.status !== 429) return null;
-  return Number.isFinite(body?.retry_after) ? Math.max(1, Math.ceil(body.retry_after)) : DEFAULT_RETRY_S;
+  return Number.isFinite(body?.retry_after)
+    ? Math.max(1, Math.ceil(body.retry_after))
+    : DEFAULT_RETRY_S;
 }

@@ -3,7 +3,15 @@
 import { api, token } from "./api.js";
 import { $, busy, failure } from "./ui.js";
 
-const WEB_SCHEMES = new Set(["http:", "https:", "javascript:", "data:", "blob:", "file:", "about:"]);
+const WEB_SCHEMES = new Set([
+  "http:",
+  "https:",
+  "javascript:",
+  "data:",
+  "blob:",
+  "file:",
+  "about:",
+]);
 const MASK = "session:••••••••••••••••";
 const HANDOFF_LIFE_MS = 60_000;
 
@@ -22,7 +30,8 @@ function show({ user, redirect, from, already = false }) {
   const address = ideAddress(redirect);
 
   $("#done-title").textContent = already ? "You are already signed in" : "You are signed in";
-  $("#done-who").textContent = `as ${user?.display_name ? `${user.display_name}, ` : ""}${user?.email ?? ""}`;
+  $("#done-who").textContent =
+    `as ${user?.display_name ? `${user.display_name}, ` : ""}${user?.email ?? ""}`;
   $("#done-ide").hidden = !address;
   $("#manual").hidden = from !== "ide";
   $("#manual-title").textContent = address ? "Did the IDE not open?" : "Sign in to the IDE by hand";
@@ -60,7 +69,8 @@ async function copy() {
     setShown(true);
     $("#manual-token").focus();
     $("#manual-token").select();
-    result.textContent = "The browser did not allow copying. The token is selected: press Ctrl+C or Cmd+C.";
+    result.textContent =
+      "The browser did not allow copying. The token is selected: press Ctrl+C or Cmd+C.";
   }
 }
 

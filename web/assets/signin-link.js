@@ -22,8 +22,9 @@ export const link = Object.freeze({
 if (location.hash) history.replaceState(null, "", location.pathname + location.search);
 
 /*
- * A handoff in a link could be somebody else's, sent to sign a victim in to the sender's account. The tab that
- * follows a provider's button therefore keeps a random verifier; its digest goes along as the PKCE-style challenge.
+ * A handoff in a link could be somebody else's, sent to sign a victim in to the sender's account.
+ * The tab that follows a provider's button therefore keeps a random verifier; its digest goes along
+ * as the PKCE-style challenge.
  */
 export const oauth = {
   startedHere: () => stored() !== null,
@@ -68,12 +69,18 @@ function store(verifier) {
   }
 }
 
-// crypto.subtle is missing on plain-http origins other than localhost; the flow works without a challenge too.
+// crypto.subtle is missing on plain-http origins other than localhost; the flow works without a
+// challenge too.
 async function digest(text) {
   if (!crypto.subtle) return undefined;
-  return base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
+  return base64url(
+    new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
+  );
 }
 
 function base64url(bytes) {
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
 }

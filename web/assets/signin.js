@@ -19,11 +19,23 @@ const STEPS = {
 // Keys come from the address, hence Maps: an object would know "constructor" too.
 const ERRORS = new Map([
   ["access_denied", "You did not allow the other service to sign you in. Nothing was changed."],
-  ["invalid_state", "That sign-in took too long or was started in another browser. Please start again."],
+  [
+    "invalid_state",
+    "That sign-in took too long or was started in another browser. Please start again.",
+  ],
   ["invalid_code", "The other service did not accept the sign-in. Please start again."],
-  ["email_unverified", "The other service has not verified your e-mail address. Use a code by e-mail instead."],
-  ["conflict", "This e-mail address belongs to an account that signs in another way. Use a code by e-mail instead."],
-  ["upstream_error", "The other service does not answer at the moment. Try again later, or use a code by e-mail."],
+  [
+    "email_unverified",
+    "The other service has not verified your e-mail address. Use a code by e-mail instead.",
+  ],
+  [
+    "conflict",
+    "This e-mail address belongs to an account that signs in another way. Use a code by e-mail instead.",
+  ],
+  [
+    "upstream_error",
+    "The other service does not answer at the moment. Try again later, or use a code by e-mail.",
+  ],
   ["rate_limited", "Too many sign-ins from your network. Wait a minute and start again."],
 ]);
 
@@ -131,7 +143,13 @@ async function submitCode(event) {
   }
   await busy($("#code-submit"), "Signing in", async () => {
     try {
-      const body = { email, code: input.value, from: link.from, challenge: link.challenge, ...thisDevice() };
+      const body = {
+        email,
+        code: input.value,
+        from: link.from,
+        challenge: link.challenge,
+        ...thisDevice(),
+      };
       finish(await api("POST", "/api/auth/verify", { auth: false, body }));
     } catch (cause) {
       if (cause.code === "invalid_code") {
@@ -151,7 +169,9 @@ async function resend() {
     try {
       await requestCode();
       $("#code").value = "";
-      notice($("#code-news"), "A new code is on its way. Earlier codes no longer work.", { kind: "good" });
+      notice($("#code-news"), "A new code is on its way. Earlier codes no longer work.", {
+        kind: "good",
+      });
     } catch (cause) {
       failure($("#code-notice"), cause);
       return;
@@ -230,14 +250,17 @@ function signedOut() {
 
 function thisDevice() {
   const platform = navigator.userAgentData?.platform ?? navigator.platform ?? "";
-  const browser = ["Firefox", "Edg", "OPR", "Chrome", "Safari"].find((name) => navigator.userAgent.includes(`${name}/`));
+  const browser = ["Firefox", "Edg", "OPR", "Chrome", "Safari"].find((name) =>
+    navigator.userAgent.includes(`${name}/`),
+  );
   const name = { Edg: "Edge", OPR: "Opera" }[browser] ?? browser ?? "Browser";
   return { device: "web", device_name: platform ? `${name} on ${platform}` : name };
 }
 
 function start() {
   applyBrand();
-  for (const node of document.querySelectorAll("[data-only-ide]")) node.hidden = link.from !== "ide";
+  for (const node of document.querySelectorAll("[data-only-ide]"))
+    node.hidden = link.from !== "ide";
   $("#email-form").addEventListener("submit", submitEmail);
   $("#code-form").addEventListener("submit", submitCode);
   $("#code").addEventListener("input", tidyCode);
@@ -258,7 +281,10 @@ function start() {
     showMailLinkStep();
   } else if (link.error) {
     showEmailStep({ focus: false });
-    notice($("#email-notice"), ERRORS.get(link.error) ?? "Signing in did not work. Please start again.");
+    notice(
+      $("#email-notice"),
+      ERRORS.get(link.error) ?? "Signing in did not work. Please start again.",
+    );
   } else if (token.get()) {
     showCurrentSession();
   } else {

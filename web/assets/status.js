@@ -7,8 +7,8 @@ import { $, applyBrand, busy, clock, duration, el, icon } from "./ui.js";
 const EVERY_MS = 30_000;
 
 const OVERALL = {
-  ok: "Everything works",
-  degraded: "Some parts work poorly",
+  ok: "All parts are operational",
+  degraded: "Some parts are degraded",
   down: "There is an outage",
   unknown: "The state is not known",
 };
@@ -38,9 +38,11 @@ function showState(state) {
   $("#open-incidents").hidden = open.length === 0;
   $("#open-list").replaceChildren(...open.map(incidentCard));
   $("#past-incidents").hidden = false;
-  $("#past-list").replaceChildren(...(past.length > 0
-    ? past.map(incidentCard)
-    : [el("p", { class: "muted" }, "No incident was resolved in the past seven days.")]));
+  $("#past-list").replaceChildren(
+    ...(past.length > 0
+      ? past.map(incidentCard)
+      : [el("p", { class: "muted" }, "No incident was resolved in the past seven days.")]),
+  );
 }
 
 /* What was read before stays on the page, but it is no longer called the present. */
@@ -52,7 +54,8 @@ function showUnreachable(error) {
 function showAge() {
   if (lastReadMs === null) return;
   const age = Math.max(0, Math.round((Date.now() - lastReadMs) / 1000));
-  $("#read-at").textContent = `Last read at ${clock(lastReadMs)}, ${age < 2 ? "just now" : `${duration(age)} ago`}.`;
+  $("#read-at").textContent =
+    `Last read at ${clock(lastReadMs)}, ${age < 2 ? "just now" : `${duration(age)} ago`}.`;
 }
 
 async function read() {
@@ -76,7 +79,9 @@ async function read() {
 function start() {
   applyBrand();
   $("#refresh").addEventListener("click", () => busy($("#refresh"), "Reading", read));
-  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : read()));
+  document.addEventListener("visibilitychange", () =>
+    document.hidden ? clearTimeout(timer) : read(),
+  );
   setInterval(showAge, 1000);
   read();
 }

@@ -9,7 +9,8 @@ const ICONS = {
   ok: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Zm-4.5 9.3 3 3 6-6.5",
   degraded: "M12 3.5 2.5 20h19L12 3.5Zm0 6V14m0 2.9v.2",
   down: "M8.3 3h7.4L21 8.3v7.4L15.7 21H8.3L3 15.7V8.3L8.3 3Zm.7 6 6 6m0-6-6 6",
-  unknown: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Zm-2.5 6.8a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8m0 2.7v.2",
+  unknown:
+    "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Zm-2.5 6.8a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8m0 2.7v.2",
   device: "M4 5h16v11H4V5Zm-1.5 15h19",
   browser: "M3 4.5h18v15H3v-15Zm0 4.5h18M6 6.8h.1m2.4 0h.1",
 };
@@ -31,7 +32,9 @@ function fill(node, attributes, children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return node;
 }
 
@@ -64,13 +67,17 @@ export function notice(box, text, { kind = "error", action = null } = {}) {
   box.replaceChildren();
   if (!text) return;
   box.append(el("p", {}, text));
-  if (action) box.append(el("button", { type: "button", class: "button quiet", onclick: action.run }, action.label));
+  if (action)
+    box.append(
+      el("button", { type: "button", class: "button quiet", onclick: action.run }, action.label),
+    );
 }
 
 /** Shows what went wrong: 429 counts down, a lost connection offers the same step again. */
 export function failure(box, error, retry = null) {
   if (error.status === 429) return coolDown(box, error);
-  const action = retry && (error.isNetwork || error.status >= 500) ? { label: "Try again", run: retry } : null;
+  const action =
+    retry && (error.isNetwork || error.status >= 500) ? { label: "Try again", run: retry } : null;
   return notice(box, error.message, { action });
 }
 
@@ -85,7 +92,14 @@ function coolDown(box, error) {
   };
 
   notice(box, error.message);
-  box.append(el("p", {}, shown, el("span", { class: "visually-hidden" }, `Try again in ${duration(error.retryAfter)}.`)));
+  box.append(
+    el(
+      "p",
+      {},
+      shown,
+      el("span", { class: "visually-hidden" }, `Try again in ${duration(error.retryAfter)}.`),
+    ),
+  );
   tick();
   countdowns.set(box, setInterval(tick, 500));
 }
@@ -93,8 +107,8 @@ function coolDown(box, error) {
 const busyControls = new WeakSet();
 
 /**
- * Runs an action for a button once at a time. The button keeps focus while it works, so it is marked
- * rather than disabled.
+ * Runs an action for a button once at a time. The button keeps focus while it works, so it is
+ * marked rather than disabled.
  */
 export async function busy(button, label, action) {
   if (busyControls.has(button) || button.getAttribute("aria-disabled") === "true") return;
@@ -125,10 +139,14 @@ export function openDialog(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      if (opener?.isConnected) opener.focus();
-      resolve(dialog.returnValue);
-    }, { once: true });
+    dialog.addEventListener(
+      "close",
+      () => {
+        if (opener?.isConnected) opener.focus();
+        resolve(dialog.returnValue);
+      },
+      { once: true },
+    );
   });
 }
 
@@ -137,7 +155,11 @@ export function openDialog(dialog) {
 const LOCALE = "en-GB";
 const DATE = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium" });
 const MOMENT = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeStyle: "short" });
-const CLOCK = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const CLOCK = new Intl.DateTimeFormat(LOCALE, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
 const DAY = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", timeZone: "UTC" });
 const NUMBER = new Intl.NumberFormat("en-US");
 
