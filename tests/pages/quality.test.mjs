@@ -153,7 +153,7 @@ for (const state of STATES) {
             await page.setViewportSize(size);
             await page.screenshot({
               path: `${artifacts}${state.name}-${colorScheme}-${size.width}.png`,
-              fullPage: true,
+              fullPage: (await page.locator("dialog[open]").count()) === 0,
             });
           }
           assert.deepEqual(await axe(page), []);
