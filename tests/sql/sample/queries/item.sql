@@ -62,7 +62,7 @@ DELETE FROM item WHERE item_id = ? RETURNING item_id, name;
 -- nap :one
 -- Takes a while.
 -- in: seconds double
--- out: woken i64
+-- out: woken i64?
 SELECT SLEEP(?) AS woken;
 
 -- connection_id :one
@@ -72,3 +72,16 @@ SELECT CONNECTION_ID() AS id;
 -- connection_kill :exec
 -- in: id u64
 KILL ?;
+
+-- item_rename :exec
+-- Without `unique`: a conflict is a bug.
+-- in: name str(64), item_id u64
+UPDATE item SET name = ? WHERE item_id = ?;
+
+-- item_clear :exec scan
+DELETE FROM item;
+
+-- huge :one
+-- A number that its type cannot hold.
+-- out: n i64
+SELECT CAST(18446744073709551615 AS UNSIGNED) AS n;
