@@ -70,8 +70,11 @@ static enum step run_starttls(struct session *s, const char *args)
 {
 	if (s->stream->ssl != NULL || *args != '\0')
 		return reply(s, s->stream->ssl != NULL ? "503 TLS is on" : "501 No argument here");
+	SSL_CTX *tls = tls_context(s->sink);
+	if (tls == NULL)
+		return reply(s, "454 TLS is out of order");
 	reply(s, "220 Go ahead");
-	if (!stream_start_tls(s->stream, s->sink->tls))
+	if (!stream_start_tls(s->stream, tls))
 		return STEP_END;
 	s->has_greeted = s->is_signed_in = false; /* RFC 3207: all is forgotten */
 	forget_mail(s);

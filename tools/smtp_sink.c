@@ -189,8 +189,7 @@ static bool end_all(struct server *server)
 	return are_gone;
 }
 
-static bool read_arguments(int argc, char **argv, struct sink *sink, const char **listen_text,
-	const char **cert, const char **key)
+static bool read_arguments(int argc, char **argv, struct sink *sink, const char **listen_text)
 {
 	static const struct option names[] = {
 		{"listen", required_argument, NULL, 'l'},
@@ -212,15 +211,15 @@ static bool read_arguments(int argc, char **argv, struct sink *sink, const char 
 			sink->user = optarg;
 			sink->password = colon + 1;
 		} else if (c == 'c') {
-			*cert = optarg;
+			sink->cert = optarg;
 		} else if (c == 'k') {
-			*key = optarg;
+			sink->key = optarg;
 		} else {
 			return false;
 		}
 	}
 	return optind == argc && *listen_text != NULL && sink->dir != NULL &&
-	       strlen(sink->dir) < 400 && (*cert == NULL) == (*key == NULL);
+	       strlen(sink->dir) < 400 && (sink->cert == NULL) == (sink->key == NULL);
 }
 
 static int catch_signals(void)
@@ -239,12 +238,12 @@ int main(int argc, char **argv)
 {
 	static struct server server = {
 		.lock = PTHREAD_MUTEX_INITIALIZER, .all_gone = PTHREAD_COND_INITIALIZER};
-	const char *listen_text = NULL, *cert = NULL, *key = NULL;
+	const char *listen_text = NULL;
 	char name[64];
 
 	mallopt(M_ARENA_MAX, 1); /* threads here wait, they do not compete for memory */
 	memset(server.connection, -1, sizeof(server.connection));
-	if (!read_arguments(argc, argv, &server.sink, &listen_text, &cert, &key))
+	if (!read_arguments(argc, argv, &server.sink, &listen_text))
 		return usage();
 	int signals = catch_signals();
 	int listener = listen_on(listen_text, name);
@@ -254,16 +253,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "turnpike-smtp-sink: %s: %s\n", server.sink.dir, strerror(errno));
 		return 1;
 	}
-	server.sink.tls = tls_context(server.sink.dir, cert, key);
-	if (server.sink.tls == NULL)
+	if (!tls_check(&server.sink))
 		return 1;
 	printf("turnpike-smtp-sink: listening on %s, mail in %s\n", name, server.sink.dir);
 	fflush(stdout);
 	run(&server, listener, signals);
 	close(listener);
-	if (!end_all(&server))
-		return 1; /* a thread still runs: leave without taking its ground away */
-	SSL_CTX_free(server.sink.tls);
 	close(signals);
-	return 0;
+	return end_all(&server) ? 0 : 1;
 }

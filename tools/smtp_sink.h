@@ -20,7 +20,7 @@ enum {
 struct sink {
 	const char *dir;
 	const char *user, *password; /* NULL: no sign-in wanted */
-	SSL_CTX *tls;
+	const char *cert, *key;	     /* NULL: our own */
 };
 
 /* smtp_io.c: lines over a socket, with or without TLS. Replies are sent when the input runs dry, so
@@ -56,8 +56,12 @@ void store_write(struct stored *m, const char *data, size_t length);
 bool store_commit(struct stored *m, const char *dir);
 void store_abandon(struct stored *m);
 
-/* smtp_tls.c. Without cert and key a self-signed pair is made in dir, once. NULL: printed why. */
-SSL_CTX *tls_context(const char *dir, const char *cert, const char *key);
+/* smtp_tls.c. Without cert and key a self-signed pair is made in dir, once. */
+/* Whether TLS will work; prints why not. Runs in a process of its own: most of OpenSSL's memory is
+ * touched by the first use, and many a sink never sees STARTTLS. */
+bool tls_check(const struct sink *sink);
+/* The context that all connections share, made for the first; NULL when it cannot be. */
+SSL_CTX *tls_context(const struct sink *sink);
 
 /* smtp_session.c: one connection from greeting to end. */
 void session_run(const struct sink *sink, struct stream *s);

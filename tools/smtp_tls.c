@@ -7,7 +7,9 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { CERT_DAYS = 3650, CERT_DAYS_LEFT_MIN = 30 };
@@ -83,7 +85,7 @@ static bool lasts(SSL_CTX *tls)
 	return X509_cmp_time(X509_get0_notAfter(SSL_CTX_get0_certificate(tls)), &limit) > 0;
 }
 
-SSL_CTX *tls_context(const char *dir, const char *cert, const char *key)
+static SSL_CTX *load(const char *dir, const char *cert, const char *key)
 {
 	char own_cert[512], own_key[512];
 	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
@@ -107,5 +109,27 @@ SSL_CTX *tls_context(const char *dir, const char *cert, const char *key)
 		SSL_CTX_free(tls);
 		return NULL;
 	}
+	return tls;
+}
+
+bool tls_check(const struct sink *sink)
+{
+	int status = 1;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(load(sink->dir, sink->cert, sink->key) != NULL ? 0 : 1);
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+SSL_CTX *tls_context(const struct sink *sink)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static SSL_CTX *tls;
+
+	pthread_mutex_lock(&lock);
+	if (tls == NULL)
+		tls = load(sink->dir, sink->cert, sink->key);
+	pthread_mutex_unlock(&lock);
 	return tls;
 }
