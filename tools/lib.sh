@@ -133,9 +133,11 @@ packages_missing() { # LIST...
 			END { n = split(wanted, w, " "); for (i = 1; i <= n; i++) if (!(w[i] in have)) print w[i] }'
 }
 
+SUDO=()
+
 # packages_ensure LIST...: installs what is missing, without starting or enabling any system service.
 packages_ensure() {
-	local missing=() sudo=()
+	local missing=()
 	command -v dpkg-query >/dev/null ||
 		fail "this is not a Debian system" "use Debian 12, or install what $ROOT/tools/packages names and build by hand (README)"
 	mapfile -t missing < <(packages_missing "$@")
@@ -143,7 +145,7 @@ packages_ensure() {
 	if ((EUID != 0)); then
 		command -v sudo >/dev/null || fail "packages are missing and there is no sudo: ${missing[*]}" \
 			"as root: apt-get install --no-install-recommends ${missing[*]}"
-		sudo=(sudo)
+		SUDO=(sudo)
 		sudo -n true 2>/dev/null || [[ -t 0 ]] || fail "packages are missing and sudo wants a password: ${missing[*]}" \
 			"sudo apt-get install --no-install-recommends ${missing[*]}"
 	fi
@@ -160,23 +162,24 @@ packages_install() {
 	if [[ -e $policy ]]; then
 		policy=''
 	else
-		printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" install -m 755 /dev/stdin "$policy"
+		trap '"${SUDO[@]}" rm -f /usr/sbin/policy-rc.d' EXIT # also when interrupted
+		printf '#!/bin/sh\nexit 101\n' | "${SUDO[@]}" install -m 755 /dev/stdin "$policy"
 	fi
 	apt_get install || { apt_get update && apt_get install; } || ok=0
-	[[ -z $policy ]] || "${sudo[@]}" rm -f "$policy"
+	[[ -z $policy ]] || { "${SUDO[@]}" rm -f "$policy" && trap - EXIT; }
 	if ((ok && !had_nginx)) && command -v systemctl >/dev/null; then
-		"${sudo[@]}" systemctl disable --quiet nginx 2>>"$LOG" || :
+		"${SUDO[@]}" systemctl disable --quiet nginx 2>>"$LOG" || :
 	fi
 	((ok)) && return
 	tail_of "$LOG" 8
 	fail "apt-get could not install: ${missing[*]}" \
-		"check the network and /etc/apt/sources.list, then: ${sudo[*]} apt-get install ${missing[*]} (log: $LOG)"
+		"check the network and /etc/apt/sources.list, then: ${SUDO[*]:+sudo }apt-get install ${missing[*]} (log: $LOG)"
 }
 
 apt_get() { # install | update
 	local what=("$1")
 	[[ $1 != install ]] || what=(install -y --no-install-recommends "${missing[@]}")
-	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=60 "${what[@]}" \
+	"${SUDO[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=60 "${what[@]}" \
 		</dev/null >>"$LOG" 2>&1
 }
 

@@ -12,11 +12,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../..");
 const program = path.join(process.env.TURNPIKE_BIN ?? path.join(root, "state/check/build"), "turnpike-supervise");
 
-// Answers each connection with its pid; a file named `broken` makes it die at once.
-const worker = `#!/usr/bin/env node
-const fs = require("node:fs"), net = require("node:net"), path = require("node:path");
-const state = path.dirname(process.argv[process.argv.indexOf("--config") + 1]);
-if (fs.existsSync(path.join(state, "broken"))) process.exit(3);
+// Answers each connection with its pid; a file named `broken` beside it makes it die at once.
+const worker = `#!/bin/sh
+[ ! -e "$0.broken" ] || exit 3
+exec node "$0.js" "$@"
+`;
+const worker_js = `
+const net = require("node:net");
 const server = net.createServer((c) => { c.on("error", () => {}); c.end(String(process.pid)); });
 server.listen({ fd: 0 });
 process.on("SIGTERM", () => server.close(() => process.exit(0)));
@@ -45,6 +47,7 @@ class Stack {
     this.state = fs.mkdtempSync(path.join(os.tmpdir(), "supervise-"));
     for (const folder of ["run", "log", "bin"]) fs.mkdirSync(path.join(this.state, folder));
     fs.writeFileSync(path.join(this.state, "bin/turnpike-worker"), worker, { mode: 0o755 });
+    fs.writeFileSync(path.join(this.state, "bin/turnpike-worker.js"), worker_js);
     this.argv = ["--bin", path.join(this.state, "bin"), "--state", this.state, "--config", path.join(this.state, "conf"),
       ...pools.flatMap((p) => ["--pool", p]), ...programs.flatMap((p) => ["--program", p])];
     this.workers = pools.reduce((sum, pool) => sum + Number(pool.split(":")[1]), 0);
@@ -166,7 +169,7 @@ test("a build that dies at once never replaces one that works", async () => {
   try {
     await stack.ready();
     const before = stack.events("started").map((e) => e.child);
-    fs.writeFileSync(stack.file("broken"), "");
+    fs.writeFileSync(stack.file("bin/turnpike-worker.broken"), "");
     stack.child.kill("SIGHUP");
     await until("refusal", () => stack.events("restart_given_up").length === 1);
     assert.ok(before.every(alive));

@@ -128,18 +128,20 @@ static void process_ended(struct supervisor *s, struct process *p, int status)
 			LOG_NUMBER("exit", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
 			LOG_NUMBER("lived_ms", lived_ms)},
 		6);
-	if (ended.role == SUCCESSOR) {
+	if (!expected && lived_ms < STEADY_MS && s->rolling < s->n_slot) {
 		LOG(ERROR, "restart_given_up", LOG_TEXT("name", ended.slot->name),
-			LOG_TEXT("cause", "the new process died at once; the old ones stay"));
+			LOG_TEXT("cause",
+				"a new process died at once; the remaining old ones stay"));
 		s->rolling = s->n_slot;
 		s->roll_again = false;
-	} else if (ended.role == CURRENT) {
+	}
+	if (ended.role == CURRENT) {
 		struct process *successor = process_of(s, ended.slot, SUCCESSOR);
 		if (successor == NULL) {
 			slot_died(ended.slot, expected ? STEADY_MS : lived_ms);
 		} else {
 			successor->role = CURRENT;
-			s->rolling++;
+			s->rolling += s->rolling < s->n_slot;
 		}
 	}
 }
