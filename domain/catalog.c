@@ -14,8 +14,7 @@ enum { PRICE_MAX_CENTS = 100000000, MICRO_PER_CENT = 10000 };
 
 #define ID_CHARS "abcdefghijklmnopqrstuvwxyz0123456789_"
 
-SCHEMA(catalog_file_plan,
-	STR(catalog_file_plan, id, REQUIRED, .min = 1, .max = 32),
+SCHEMA(catalog_file_plan, STR(catalog_file_plan, id, REQUIRED, .min = 1, .max = 32),
 	STR(catalog_file_plan, name, REQUIRED, .min = 1, .max = 64),
 	OPT_BOOL(catalog_file_plan, listed),
 	I64(catalog_file_plan, price_cents, REQUIRED, .min = 0, .max = PRICE_MAX_CENTS),
@@ -26,13 +25,11 @@ SCHEMA(catalog_file_plan,
 	OPT_I64(catalog_file_plan, daily_turns, .min = 0, .max = 1000000),
 	STR_ARRAY(catalog_file_plan, features, REQUIRED, .min = 0, .max = 50));
 
-SCHEMA(catalog_file_topup,
-	STR(catalog_file_topup, id, REQUIRED, .min = 1, .max = 32),
+SCHEMA(catalog_file_topup, STR(catalog_file_topup, id, REQUIRED, .min = 1, .max = 32),
 	I64(catalog_file_topup, price_cents, REQUIRED, .min = 1, .max = PRICE_MAX_CENTS),
 	I64(catalog_file_topup, credits_cents, REQUIRED, .min = 1, .max = PRICE_MAX_CENTS));
 
-SCHEMA(catalog_file,
-	OPT_I64(catalog_file, effective_at, .min = 0, .max = 253402300799),
+SCHEMA(catalog_file, OPT_I64(catalog_file, effective_at, .min = 0, .max = 253402300799),
 	ARRAY(catalog_file, plans, catalog_file_plan, REQUIRED, .min = 1, .max = 100),
 	ARRAY(catalog_file, topups, catalog_file_topup, REQUIRED, .min = 0, .max = 100));
 
@@ -41,7 +38,8 @@ static bool is_id(const char *id)
 	return strspn(id, ID_CHARS) == strlen(id);
 }
 
-/* What the schema cannot say: ids are plain and each stands once; people without a plan are on "free". */
+/* What the schema cannot say: ids are plain and each stands once; people without a plan are on
+ * "free". */
 static int check_ids(const struct catalog_file *file, struct fail *fail)
 {
 	bool has_free = false;
@@ -159,8 +157,8 @@ static int store_apply(struct db *db, void *arg)
 			return 0;
 		}
 	}
-	i64 effective_at_us = w->file->effective_at.has ? S_TO_US(w->file->effective_at.value)
-							: w->now_us;
+	i64 effective_at_us =
+		w->file->effective_at.has ? S_TO_US(w->file->effective_at.value) : w->now_us;
 	TRY(sql_catalog_insert(db, (struct sql_bytes){w->file->checksum, SHA256_BYTES},
 		effective_at_us, w->now_us, &catalog_id));
 	return insert_rows(db, w->file, catalog_id);

@@ -26,7 +26,8 @@ struct catalog_file {
 	unsigned char checksum[32]; /* of the bytes */
 };
 
-/* Reads and checks a catalog file's text; all faults are noted in fail. 0, E_INVALID_JSON or E_INVALID_FIELD. */
+/* Reads and checks a catalog file's text; all faults are noted in fail. 0, E_INVALID_JSON or
+ * E_INVALID_FIELD. */
 int catalog_parse(struct arena *arena, const char *text, size_t length, struct catalog_file *ret,
 	struct fail *fail);
 /* Stores it as a new version; *ret_is_new false: the newest version is this very file already. */

@@ -30,7 +30,8 @@ static int get_json(struct net *net, struct arena *arena, const char *url, const
 		return fail_cause(fail, E_UPSTREAM_ERROR, "%s answered %d", url, response.status);
 	*ret = json_read(arena, response.body, response.body_length, &why);
 	if (*ret == NULL)
-		return fail_cause(fail, E_UPSTREAM_ERROR, "%s: %s", url, why != NULL ? why : "null");
+		return fail_cause(
+			fail, E_UPSTREAM_ERROR, "%s: %s", url, why != NULL ? why : "null");
 	return 0;
 }
 

@@ -6,7 +6,7 @@
 
 #include "str.h"
 
-const struct option option_table[] = {
+const struct option_row option_table[] = {
 #define OPT(section, key, name, type, fallback, min, max, text) \
 	{section, key, OPTION_##type, fallback, min, max, text, offsetof(struct options, name)},
 #include "options.def"
@@ -16,9 +16,9 @@ const struct option option_table[] = {
 
 enum { SAMPLE_COLUMNS = 96 };
 
-const struct option *option_find(const char *section, const char *key)
+const struct option_row *option_find(const char *section, const char *key)
 {
-	for (const struct option *o = option_table; o->section != NULL; o++)
+	for (const struct option_row *o = option_table; o->section != NULL; o++)
 		if (str_equal(o->section, section) && str_equal(o->key, key))
 			return o;
 	return NULL;
@@ -51,7 +51,7 @@ static bool parse_bool(const char *value, bool *ret)
 	return false;
 }
 
-static const char *wrong_text(struct arena *a, const struct option *o, const char *value)
+static const char *wrong_text(struct arena *a, const struct option_row *o, const char *value)
 {
 	size_t length = strlen(value);
 	i64 min = 0, max = 0;
@@ -72,7 +72,7 @@ static const char *wrong_text(struct arena *a, const struct option *o, const cha
 }
 
 static const char *wrong_number(
-	struct arena *a, const struct option *o, const char *value, i64 *ret)
+	struct arena *a, const struct option_row *o, const char *value, i64 *ret)
 {
 	i64 number, min = 0, max = 0;
 
@@ -85,7 +85,7 @@ static const char *wrong_number(
 }
 
 const char *option_store(
-	struct arena *a, struct options *options, const struct option *o, const char *value)
+	struct arena *a, struct options *options, const struct option_row *o, const char *value)
 {
 	void *member = (char *)options + o->offset;
 	const char *wrong = NULL;
@@ -112,7 +112,7 @@ const char *option_store(
 void options_defaults(struct options *ret)
 {
 	*ret = (struct options){0};
-	for (const struct option *o = option_table; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		void *member = (char *)ret + o->offset;
 		if (o->type == OPTION_NUMBER)
 			str_to_i64(o->fallback, member);
@@ -123,7 +123,7 @@ void options_defaults(struct options *ret)
 	}
 }
 
-static void print_bounds(const struct option *o, FILE *out)
+static void print_bounds(const struct option_row *o, FILE *out)
 {
 	switch (o->type) {
 	case OPTION_NUMBER:
@@ -170,7 +170,7 @@ void options_print_sample(FILE *out)
 	      "and\n"
 	      "# has no quotes. A secret can also stand in a file: `password_file = /path`.\n",
 		out);
-	for (const struct option *o = option_table; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		if (!str_equal(o->section, section)) {
 			section = o->section;
 			fprintf(out, "\n[%s]\n", section);
@@ -197,21 +197,21 @@ void options_print(FILE *out)
 		[OPTION_SECRET] = "secret",
 	};
 
-	for (const struct option *o = option_table; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		fprintf(out, "%s.%s\t%s\t%s\t", o->section, o->key, names[o->type], o->fallback);
 		print_bounds(o, out);
 		fprintf(out, "\t%s\n", o->text);
 	}
 }
 
-static const struct option *find_dotted(const char *name)
+static const struct option_row *find_dotted(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
 	if (dot == NULL)
 		return NULL;
 	size_t n = (size_t)(dot - name);
-	for (const struct option *o = option_table; o->section != NULL; o++)
+	for (const struct option_row *o = option_table; o->section != NULL; o++)
 		if (strlen(o->section) == n && strncmp(o->section, name, n) == 0 &&
 			str_equal(o->key, dot + 1))
 			return o;
@@ -220,7 +220,7 @@ static const struct option *find_dotted(const char *name)
 
 bool options_print_value(const struct options *options, const char *dotted_name, FILE *out)
 {
-	const struct option *o = find_dotted(dotted_name);
+	const struct option_row *o = find_dotted(dotted_name);
 
 	if (o == NULL)
 		return false;

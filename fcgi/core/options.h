@@ -19,7 +19,7 @@ struct options {
 
 enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_BOOL, OPTION_CHOICE, OPTION_SECRET };
 
-struct option {
+struct option_row {
 	const char *section, *key;
 	enum option_type type;
 	const char *fallback;
@@ -29,12 +29,12 @@ struct option {
 };
 
 /* The rows of options.def, in its order; ends with a NULL section. */
-extern const struct option option_table[];
+extern const struct option_row option_table[];
 /* NULL when there is none. */
-const struct option *option_find(const char *section, const char *key);
+const struct option_row *option_find(const char *section, const char *key);
 /* Sets the option, with a copy of value; or returns what is expected instead: "yes or no". */
 const char *option_store(
-	struct arena *a, struct options *options, const struct option *o, const char *value);
+	struct arena *a, struct options *options, const struct option_row *o, const char *value);
 void options_defaults(struct options *ret);
 
 /* Reads path over the defaults. Sections named "limits" also take the names of limits.def, which

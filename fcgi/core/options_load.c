@@ -60,7 +60,7 @@ static void fault_unknown_section(struct load *l, const char *section)
 	const char *known[N_OPTIONS];
 	size_t n = 0;
 
-	for (const struct option *o = option_table; o->section != NULL; o++)
+	for (const struct option_row *o = option_table; o->section != NULL; o++)
 		known[n++] = o->section;
 	const char *nearest = str_nearest(section, known, n);
 	if (nearest != NULL)
@@ -74,7 +74,7 @@ static void fault_unknown_key(struct load *l, const char *key)
 	const char *known[2 * N_OPTIONS];
 	size_t n = 0;
 
-	for (const struct option *o = option_table; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		if (!str_equal(o->section, l->section))
 			continue;
 		known[n++] = o->key;
@@ -88,7 +88,7 @@ static void fault_unknown_key(struct load *l, const char *key)
 		fault(l, "unknown key '%s' in [%s]", key, l->section);
 }
 
-static void set_option(struct load *l, const struct option *o, const char *value)
+static void set_option(struct load *l, const struct option_row *o, const char *value)
 {
 	const char *expected = option_store(l->arena, l->options, o, value);
 
@@ -144,7 +144,7 @@ static char *read_secret(struct load *l, const char *key, const char *path)
 }
 
 /* The SECRET that KEY_file gives, or NULL. */
-static const struct option *find_secret_file(const char *section, const char *key)
+static const struct option_row *find_secret_file(const char *section, const char *key)
 {
 	char name[64];
 	size_t n = strlen(key);
@@ -153,7 +153,7 @@ static const struct option *find_secret_file(const char *section, const char *ke
 		return NULL;
 	memcpy(name, key, n - 5);
 	name[n - 5] = '\0';
-	const struct option *o = option_find(section, name);
+	const struct option_row *o = option_find(section, name);
 	return o != NULL && o->type == OPTION_SECRET ? o : NULL;
 }
 
@@ -203,7 +203,7 @@ static int take_pair(void *arg, const char *section, const char *key, const char
 		fault(l, "'%s' stands before the first [section]", key);
 		return 1;
 	}
-	const struct option *o = option_find(l->section, key);
+	const struct option_row *o = option_find(l->section, key);
 	bool in_file = false;
 	if (o == NULL) {
 		o = find_secret_file(l->section, key);
@@ -236,7 +236,7 @@ static void take_section(struct load *l, char *heading)
 		return;
 	}
 	*end = '\0';
-	for (const struct option *o = option_table; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		if (str_equal(o->section, heading + 1)) {
 			l->section = o->section;
 			l->skip_keys = false;

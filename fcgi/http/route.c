@@ -114,7 +114,7 @@ static const char *row_fault(const struct family *family, const struct route *ro
 static bool limit_in_nginx(enum limit_id limit)
 {
 	return limit_table[limit].where == LIMIT_AT_NGINX ||
-		limit_table[limit].where == LIMIT_AT_BOTH;
+	       limit_table[limit].where == LIMIT_AT_BOTH;
 }
 
 /* NULL, or what is wrong between two rows. */

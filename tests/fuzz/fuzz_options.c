@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (names_a_file((const char *)data, size))
 		return 0;
 	options_read(&arena, "fuzz", (const char *)data, size, &options, limit_row, NULL, nowhere);
-	for (const struct option *o = option_table; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		const char *dotted_name = arena_printf(&arena, "%s.%s", o->section, o->key);
 		const void *member = (const char *)&options + o->offset;
 		if (!options_print_value(&options, dotted_name, nowhere))

@@ -222,7 +222,7 @@ static void test_defaults_are_valid(void **state)
 	struct options options;
 
 	(void)state;
-	for (const struct option *o = option_table; o->section != NULL; o++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
 		const char *wrong = option_store(&arena, &options, o, o->fallback);
 		if (wrong != NULL)
 			fail_msg("%s.%s: %s", o->section, o->key, wrong);
@@ -302,7 +302,7 @@ static void test_sample(void **state)
 	}
 	assert_string_equal(read_text(sample, n, &options, &fine), "");
 	options_defaults(&defaults);
-	for (const struct option *o = option_table; o->section != NULL; o++, n_rows++) {
+	for (const struct option_row *o = option_table; o->section != NULL; o++, n_rows++) {
 		const char *name = arena_printf(&arena, "%s.%s", o->section, o->key);
 		assert_string_equal(print_value(&options, name), print_value(&defaults, name));
 	}

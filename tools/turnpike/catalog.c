@@ -63,7 +63,8 @@ static int print_diff(struct command_context *c, const struct catalog_file *file
 		for (size_t j = 0; j < n_topups; j++)
 			if (str_equal(topup[j].topup_id, file->topups[i].id))
 				before = (struct opt_i64){true, topup[j].price_cents};
-		print_change("top-up", file->topups[i].id, &before, file->topups[i].price_cents, &n);
+		print_change(
+			"top-up", file->topups[i].id, &before, file->topups[i].price_cents, &n);
 	}
 	for (size_t j = 0; j < n_plans; j++) {
 		bool kept = false;

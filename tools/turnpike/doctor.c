@@ -1,4 +1,5 @@
-/* turnpike doctor: looks at everything an installation needs, and says what to do about what is wrong. */
+/* turnpike doctor: looks at everything an installation needs, and says what to do about what is
+ * wrong. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -52,7 +53,8 @@ static void check_state_dir(struct command_context *c, struct findings *f)
 
 	if (access(dir, W_OK | X_OK) != 0) {
 		bad(f, "state folder", strerror(errno),
-			arena_printf(&c->arena, "mkdir -p %s/run %s/shm && chown turnpike: %s/*", dir, dir, dir));
+			arena_printf(&c->arena, "mkdir -p %s/run %s/shm && chown turnpike: %s/*",
+				dir, dir, dir));
 		return;
 	}
 	if (statvfs(dir, &fs) == 0 && fs.f_bavail * (fs.f_frsize / 1024) / 1024 < FREE_MIN_MIB)
@@ -78,10 +80,12 @@ static void check_database(struct command_context *c, struct findings *f)
 	}
 	good(f, "tables", "");
 	if (outbox.dead > 0)
-		bad(f, "outbox", arena_printf(&c->arena, "%lld rows were given up", (long long)outbox.dead),
+		bad(f, "outbox",
+			arena_printf(&c->arena, "%lld rows were given up", (long long)outbox.dead),
 			"turnpike outbox list dead");
 	else
-		good(f, "outbox", arena_printf(&c->arena, "%lld waiting", (long long)outbox.pending));
+		good(f, "outbox",
+			arena_printf(&c->arena, "%lld waiting", (long long)outbox.pending));
 	if (sql_catalog_current(&c->db, clock_now_us(), &catalog) == SQL_NONE)
 		bad(f, "catalog", "nothing is sold", "turnpike catalog load FILE");
 }

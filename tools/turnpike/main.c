@@ -24,18 +24,23 @@ static const struct command {
 	const char *text;
 } commands[] = {
 	{"catalog", command_catalog, true, "catalog load FILE [--dry-run] | show: what is sold"},
-	{"doctor", command_doctor, true, "doctor: check this installation; every fault with its fix"},
+	{"doctor", command_doctor, true,
+		"doctor: check this installation; every fault with its fix"},
 	{"incident", command_incident, true,
 		"incident open|update|resolve|pin|unpin|list: the status page"},
 	{"migrate", command_migrate, true,
 		"migrate [--dry-run] [--dir DIR]: bring the database up to date"},
-	{"nginx", command_nginx, true, "nginx --out DIR: write the generated part of nginx's configuration"},
+	{"nginx", command_nginx, true,
+		"nginx --out DIR: write the generated part of nginx's configuration"},
 	{"openapi", command_openapi, true, "openapi: print the OpenAPI document"},
 	{"options", command_options, true,
 		"options [sample|get SECTION.KEY]: every option of turnpike.conf"},
-	{"outbox", command_outbox, true, "outbox [list [pending|dead|done]] | retry ID: mails and their fate"},
-	{"release", command_release, true, "release add|list|pause|resume|rollout: builds of the IDE"},
-	{"routes", command_routes, false, "routes: family, method and path of every route, tab-separated"},
+	{"outbox", command_outbox, true,
+		"outbox [list [pending|dead|done]] | retry ID: mails and their fate"},
+	{"release", command_release, true,
+		"release add|list|pause|resume|rollout: builds of the IDE"},
+	{"routes", command_routes, false,
+		"routes: family, method and path of every route, tab-separated"},
 };
 
 const char *argument(int argc, char **argv, const char *name, const char *fallback)
@@ -92,7 +97,8 @@ int command_options(struct command_context *c, int argc, char **argv)
 		options_print_sample(stdout);
 	else if (argc == 3 && str_equal(argv[1], "get")) {
 		if (!options_print_value(&c->options, argv[2], stdout)) {
-			fprintf(stderr, "There is no option %s; `turnpike options` lists them.\n", argv[2]);
+			fprintf(stderr, "There is no option %s; `turnpike options` lists them.\n",
+				argv[2]);
 			return EXIT_USAGE;
 		}
 		putchar('\n');
@@ -106,8 +112,8 @@ int command_migrate(struct command_context *c, int argc, char **argv)
 	const char *dir = argument(argc, argv, "--dir", TURNPIKE_DATADIR "/sql/migrations");
 
 	return migrate_run(&c->options, dir, has_flag(argc, argv, "--dry-run"), stdout, stderr) == 0
-		? EXIT_FINE
-		: EXIT_FAILED;
+		       ? EXIT_FINE
+		       : EXIT_FAILED;
 }
 
 static int usage(void)

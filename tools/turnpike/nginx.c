@@ -1,5 +1,6 @@
-/* The generated part of nginx's configuration, from the route tables, limits.def and errors.def: http.conf (zones,
- * upstreams, cache) and locations.conf (one location per path, nginx's own errors in each family's dialect). */
+/* The generated part of nginx's configuration, from the route tables, limits.def and errors.def:
+ * http.conf (zones, upstreams, cache) and locations.conf (one location per path, nginx's own errors
+ * in each family's dialect). */
 #include "turnpike.h"
 
 #include <string.h>
@@ -23,7 +24,7 @@ struct place {
 static bool counted_by_nginx(enum limit_id limit)
 {
 	return limit_table[limit].where == LIMIT_AT_NGINX ||
-		limit_table[limit].where == LIMIT_AT_BOTH;
+	       limit_table[limit].where == LIMIT_AT_BOTH;
 }
 
 static bool is_served(const struct options *o, enum pool pool)
@@ -31,7 +32,8 @@ static bool is_served(const struct options *o, enum pool pool)
 	return pool != POOL_SANDBOX || o->sandbox;
 }
 
-/* limit_req knows r/s and r/m; a longer window becomes the nearest whole rate per minute, at least one. */
+/* limit_req knows r/s and r/m; a longer window becomes the nearest whole rate per minute, at least
+ * one. */
 static void write_zones(FILE *out)
 {
 	for (size_t i = 0; i < LIMIT_MAX; i++) {
@@ -51,7 +53,8 @@ void nginx_write_http(const struct options *o, FILE *out)
 	      "# One customer has a /56: the first three groups and the upper half of the fourth.\n"
 	      "map $remote_addr $turnpike_ip_key {\n"
 	      "\t\"~^(?<v6>[0-9a-f]+:[0-9a-f]+:[0-9a-f]+):[0-9a-f]{1,2}(?::|$)\" \"$v6:\";\n"
-	      "\t\"~^(?<v6>[0-9a-f]+:[0-9a-f]+:[0-9a-f]+:[0-9a-f]{1,2})[0-9a-f]{2}(?::|$)\" \"$v6\";\n"
+	      "\t\"~^(?<v6>[0-9a-f]+:[0-9a-f]+:[0-9a-f]+:[0-9a-f]{1,2})[0-9a-f]{2}(?::|$)\" "
+	      "\"$v6\";\n"
 	      "\t\"~^(?<v6>[0-9a-f:]+?)::\" \"$v6\";\n"
 	      "\tdefault $binary_remote_addr;\n"
 	      "}\n",
@@ -132,8 +135,8 @@ static struct place place_of(const struct family *family, const struct route *ro
 static bool same_settings(const struct place *a, const struct place *b)
 {
 	return a->family->dialect == b->family->dialect && a->family == b->family &&
-		a->pool == b->pool && a->limit == b->limit && a->body_bytes == b->body_bytes &&
-		a->is_stream == b->is_stream && a->cache_s == b->cache_s;
+	       a->pool == b->pool && a->limit == b->limit && a->body_bytes == b->body_bytes &&
+	       a->is_stream == b->is_stream && a->cache_s == b->cache_s;
 }
 
 /* "/api/x/{id}/y" as "^/api/x/[^/]+/y/?$". */
@@ -166,8 +169,8 @@ static size_t prefix_length(const char *path)
 	return strcspn(path, "{");
 }
 
-/* All paths with parameters that share the text before the first one: one prefix location when their settings are
- * equal, else one with a regular expression for each inside. */
+/* All paths with parameters that share the text before the first one: one prefix location when
+ * their settings are equal, else one with a regular expression for each inside. */
 static void write_prefix(const struct place *place, size_t n, FILE *out)
 {
 	bool uniform = true;
@@ -208,7 +211,8 @@ static void write_routes(const struct options *o, struct arena *arena, FILE *out
 				continue;
 			}
 			for (int slash = 0; slash < 2; slash++) {
-				fprintf(out, "location = %s%s {\n", p.route->path, slash ? "/" : "");
+				fprintf(out, "location = %s%s {\n", p.route->path,
+					slash ? "/" : "");
 				write_settings(&p, "\t", out);
 				fputs("}\n", out);
 			}
@@ -251,7 +255,8 @@ static void write_error(const struct dialect *dialect, enum error code, int stat
 	dialect->render(&failure, &body);
 	fprintf(out,
 		"location = /.error/%s/%d%s {\n\tinternal;\n\tdefault_type application/json;\n"
-		"\tinclude turnpike/headers-api.conf;\n\tadd_header Cache-Control no-store always;\n",
+		"\tinclude turnpike/headers-api.conf;\n\tadd_header Cache-Control no-store "
+		"always;\n",
 		dialect->name, status, suffix);
 	if (retry_after_s > 0 && dialect->retry_after)
 		fprintf(out, "\tadd_header Retry-After %lld always;\n", (long long)retry_after_s);
@@ -353,7 +358,7 @@ int command_nginx(struct command_context *c, int argc, char **argv)
 	buf_init(&openapi, &c->arena, 64 * 1024);
 	openapi_write(&c->options, &c->arena, &openapi);
 	bool ok = write_file(dir, "http.conf", http, http_length) &&
-		write_file(dir, "locations.conf", locations, locations_length) &&
-		write_file(c->options.state_dir, "openapi.json", openapi.data, openapi.length);
+		  write_file(dir, "locations.conf", locations, locations_length) &&
+		  write_file(c->options.state_dir, "openapi.json", openapi.data, openapi.length);
 	return ok ? EXIT_FINE : EXIT_FAILED;
 }

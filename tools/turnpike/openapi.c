@@ -193,7 +193,8 @@ static void put_success(const struct route *route, struct components *c, struct 
 						   : "Nothing newer");
 }
 
-/* Statuses of failure that the row documents: its own errors and those that follow from what it asks for. */
+/* Statuses of failure that the row documents: its own errors and those that follow from what it
+ * asks for. */
 static size_t failure_statuses(const struct route *route, int *ret)
 {
 	size_t n = 0;
@@ -226,8 +227,10 @@ static size_t failure_statuses(const struct route *route, int *ret)
 	return n_unique;
 }
 
-/* "wrong code, expired; bad field": the texts of all errors with that status that the row can give. */
-static void put_failure_text(const struct route *route, int status, struct buf *out, struct arena *a)
+/* "wrong code, expired; bad field": the texts of all errors with that status that the row can give.
+ */
+static void put_failure_text(
+	const struct route *route, int status, struct buf *out, struct arena *a)
 {
 	struct buf text;
 
@@ -254,9 +257,10 @@ static void put_failures(
 		buf_printf(out, ",\"%d\":{\"description\":", status[i]);
 		put_failure_text(route, status[i], out, a);
 		bool is_page = route->produces != NULL && strstr(route->produces, "html") != NULL &&
-			status[i] != 429 && status[i] != 404;
+			       status[i] != 429 && status[i] != 404;
 		if (is_page)
-			buf_str(out, ",\"content\":{\"text/html\":{\"schema\":{\"type\":\"string\"}}}}");
+			buf_str(out,
+				",\"content\":{\"text/html\":{\"schema\":{\"type\":\"string\"}}}}");
 		else
 			buf_printf(out,
 				",\"content\":{\"application/json\":{\"schema\":{\"$ref\":"
@@ -264,7 +268,8 @@ static void put_failures(
 				family->dialect->name);
 	}
 	buf_printf(out,
-		",\"default\":{\"description\":\"Something went wrong here or upstream\",\"content\":"
+		",\"default\":{\"description\":\"Something went wrong here or "
+		"upstream\",\"content\":"
 		"{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s_error\"}}}}",
 		family->dialect->name);
 }
@@ -325,7 +330,7 @@ static void put_paths(struct components *c, struct arena *a, struct buf *out)
 			bool seen = (family->route[i].flags & HIDDEN) != 0;
 			for (size_t j = 0; j < i; j++)
 				seen = seen ||
-					str_equal(family->route[j].path, family->route[i].path);
+				       str_equal(family->route[j].path, family->route[i].path);
 			if (seen)
 				continue;
 			buf_str(out, first_path ? "" : ",");
@@ -371,10 +376,12 @@ void openapi_write(const struct options *options, struct arena *arena, struct bu
 	static struct components c;
 
 	c.n = 0;
-	buf_str(out, "{\"openapi\":\"3.0.3\",\"info\":{\"title\":\"Turnpike\",\"version\":\"" PACKAGE_VERSION
-		     "\",\"description\":\"Accounts, billing, AI gateway and sync for an AI coding tool.\","
-		     "\"license\":{\"name\":\"Proprietary\",\"url\":\"https://example.org/license\"}},"
-		     "\"servers\":[{\"url\":");
+	buf_str(out,
+		"{\"openapi\":\"3.0.3\",\"info\":{\"title\":\"Turnpike\",\"version\":"
+		"\"" PACKAGE_VERSION "\",\"description\":\"Accounts, billing, AI gateway and sync "
+				     "for an AI coding tool.\","
+		"\"license\":{\"name\":\"Proprietary\",\"url\":\"https://example.org/license\"}},"
+		"\"servers\":[{\"url\":");
 	buf_json(out, options->public_url);
 	buf_str(out, "}],\"tags\":[");
 	put_tags(out);
@@ -382,7 +389,8 @@ void openapi_write(const struct options *options, struct arena *arena, struct bu
 	put_paths(&c, arena, out);
 	buf_str(out, "},\"components\":{\"securitySchemes\":{");
 	for (size_t i = AUTH_NONE + 1; i < AUTH_MAX; i++) {
-		buf_printf(out, "%s\"%s\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":",
+		buf_printf(out,
+			"%s\"%s\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":",
 			i > AUTH_NONE + 1 ? "," : "", auth_table[i].scheme);
 		buf_json(out, auth_table[i].text);
 		buf_char(out, '}');

@@ -33,7 +33,8 @@ static int summary(struct command_context *c)
 	printf("pending\t%lld\toldest %lld s\ndead\t%lld\n", (long long)counts.pending,
 		(long long)((now_us - counts.oldest_at_us) / US_PER_S), (long long)counts.dead);
 	if (counts.dead > 0)
-		puts("`turnpike outbox list dead` shows why; `turnpike outbox retry ID` tries again.");
+		puts("`turnpike outbox list dead` shows why; `turnpike outbox retry ID` tries "
+		     "again.");
 	return EXIT_FINE;
 }
 
@@ -57,7 +58,8 @@ int command_outbox(struct command_context *c, int argc, char **argv)
 		return summary(c);
 	if (str_equal(argv[1], "list") && argc <= 3) {
 		const char *state = argc == 3 ? argv[2] : "pending";
-		if (str_equal(state, "pending") || str_equal(state, "dead") || str_equal(state, "done"))
+		if (str_equal(state, "pending") || str_equal(state, "dead") ||
+			str_equal(state, "done"))
 			return list(c, state);
 	}
 	if (str_equal(argv[1], "retry") && argc == 3)

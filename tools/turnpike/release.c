@@ -31,14 +31,15 @@ static bool digest_file(const char *path, struct digests *ret)
 	static unsigned char chunk[256 * 1024];
 	struct stat st;
 	bool ok = in != NULL && small != NULL && large != NULL && fstat(fileno(in), &st) == 0 &&
-		S_ISREG(st.st_mode) && EVP_DigestInit_ex(small, EVP_sha256(), NULL) == 1 &&
-		EVP_DigestInit_ex(large, EVP_sha512(), NULL) == 1;
+		  S_ISREG(st.st_mode) && EVP_DigestInit_ex(small, EVP_sha256(), NULL) == 1 &&
+		  EVP_DigestInit_ex(large, EVP_sha512(), NULL) == 1;
 
 	ret->size = 0;
 	for (size_t n; ok && (n = fread(chunk, 1, sizeof(chunk), in)) > 0; ret->size += n)
-		ok = EVP_DigestUpdate(small, chunk, n) == 1 && EVP_DigestUpdate(large, chunk, n) == 1;
+		ok = EVP_DigestUpdate(small, chunk, n) == 1 &&
+		     EVP_DigestUpdate(large, chunk, n) == 1;
 	ok = ok && ferror(in) == 0 && EVP_DigestFinal_ex(small, ret->sha256, NULL) == 1 &&
-		EVP_DigestFinal_ex(large, ret->sha512, NULL) == 1;
+	     EVP_DigestFinal_ex(large, ret->sha512, NULL) == 1;
 	EVP_MD_CTX_free(small);
 	EVP_MD_CTX_free(large);
 	if (in != NULL)
@@ -61,8 +62,8 @@ static int check_claims(struct command_context *c, int argc, char **argv, const 
 	i64 n;
 
 	if (size != NULL && (!str_to_i64(size, &n) || n < 0 || (u64)n != d->size))
-		return refuse("The file's size is ",
-			arena_printf(&c->arena, "%llu bytes, not %s.", (unsigned long long)d->size, size));
+		return refuse("The file's size is ", arena_printf(&c->arena, "%llu bytes, not %s.",
+							     (unsigned long long)d->size, size));
 	if (small != NULL && !str_equal_nocase(small, hex_encode(&c->arena, d->sha256, 32)))
 		return refuse("The file's SHA-256 is ", hex_encode(&c->arena, d->sha256, 32));
 	if (large != NULL && !str_equal_nocase(large, hex_encode(&c->arena, d->sha512, 64)))
@@ -111,7 +112,8 @@ static int add(struct command_context *c, int argc, char **argv)
 	int status = check_claims(c, argc, argv, &digests);
 	if (status != EXIT_FINE)
 		return status;
-	in.name = argument(argc, argv, "--name", arena_printf(&c->arena, "v%s", in.product_version));
+	in.name =
+		argument(argc, argv, "--name", arena_printf(&c->arena, "v%s", in.product_version));
 	in.size_bytes = digests.size;
 	in.sha256 = (struct sql_bytes){digests.sha256, sizeof(digests.sha256)};
 	in.sha512 = (struct sql_bytes){digests.sha512, sizeof(digests.sha512)};
