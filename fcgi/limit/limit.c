@@ -15,7 +15,6 @@ enum { KEY_MAX = 300 };
 static void note_dry_run(struct req *r, enum limit_id limit, const char *counted_by)
 {
 	metrics_limit(limit, true, true);
-	metrics_add(METRIC_LIMIT_DRY_RUN, 1);
 	LOG(INFO, "limit_dry_run", LOG_TEXT("request_id", r->request_id),
 		LOG_TEXT("limit", limit_table[limit].name), LOG_TEXT("counted_by", counted_by));
 }
@@ -40,7 +39,6 @@ static int count(struct req *r, enum limit_id limit, const void *key, size_t len
 		return 0;
 	}
 	metrics_limit(limit, true, false);
-	metrics_add(METRIC_LIMIT_REFUSED, 1);
 	return fail_later(r->fail, E_RATE_LIMITED, answer.retry_after_s);
 }
 

@@ -186,7 +186,7 @@ static void open_shared_memory(struct process *p, const char *pool, unsigned slo
 	snprintf(path, sizeof(path), "%s/shm", dir);
 	if (!metrics_open(path, pool, slot, labels, n_labels))
 		LOG(WARN, "metrics_not_shared", LOG_TEXT("dir", path), LOG_NUMBER("errno", errno));
-	for (size_t i = 0; i < LIMIT_MAX; i++)
+	for (size_t i = LIMIT_NONE + 1; i < LIMIT_MAX; i++)
 		limit_names[i] = limit_table[i].name;
 	metrics_limit_names(limit_names, LIMIT_MAX);
 	snprintf(path, sizeof(path), "%s/shm/windows", dir);
