@@ -128,6 +128,39 @@ static void put_cache_control(struct req *r, struct buf *b)
 	buf_str(b, "\r\n");
 }
 
+static const char *reason_of(int status)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} reasons[] = {
+		{201, "Created"},
+		{204, "No Content"},
+		{302, "Found"},
+		{304, "Not Modified"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{402, "Payment Required"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{409, "Conflict"},
+		{413, "Content Too Large"},
+		{415, "Unsupported Media Type"},
+		{422, "Unprocessable Content"},
+		{429, "Too Many Requests"},
+		{500, "Internal Server Error"},
+		{502, "Bad Gateway"},
+		{503, "Service Unavailable"},
+		{504, "Gateway Timeout"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+		if (reasons[i].status == status)
+			return reasons[i].text;
+	return "Status";
+}
+
 int resp_send(struct req *r, struct FCGX_Stream *out)
 {
 	struct response *a = &r->response;
@@ -135,9 +168,8 @@ int resp_send(struct req *r, struct FCGX_Stream *out)
 	bool has_body = a->content_type != NULL;
 
 	buf_init(&b, r->arena, a->body_length + a->header.length + 512);
-	buf_str(&b, "Status: ");
-	buf_i64(&b, a->status);
-	buf_str(&b, "\r\n");
+	if (a->status != 200) /* nginx's own: "200 OK" */
+		buf_printf(&b, "Status: %d %s\r\n", a->status, reason_of(a->status));
 	if (has_body) {
 		buf_str(&b, "Content-Type: ");
 		buf_str(&b, a->content_type);

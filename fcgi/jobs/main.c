@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <mysql.h>
@@ -17,7 +18,7 @@
 #include "../core/str.h"
 #include "../limit/limits.h"
 
-enum { ARENA_CEILING_BYTES = 32 * 1024 * 1024, TICK_MS = 200, JOBS_MAX = 32 };
+enum { ARENA_CEILING_BYTES = 32 * 1024 * 1024, TICK_MS = 200, JOBS_MAX = 32, SETTLE_S = 5 };
 
 /* Sleeps for a tick; true when SIGTERM or SIGINT came. */
 static bool told_to_stop(int signal_fd, int wait_ms)
@@ -46,8 +47,12 @@ static bool run_job(const struct job *job, struct job_context *c)
 
 static void run(struct job_context *c, int signal_fd)
 {
-	i64 due_us[JOBS_MAX] = {0};
+	i64 due_us[JOBS_MAX], started_us = clock_mono_us();
 	bool again = false;
+
+	/* Those that ask others begin when the others have started, too. */
+	for (size_t i = 0; jobs[i].name != NULL; i++)
+		due_us[i] = started_us + S_TO_US(jobs[i].every_s < SETTLE_S ? 0 : SETTLE_S);
 
 	while (!told_to_stop(signal_fd, again ? 0 : TICK_MS)) {
 		again = false;
@@ -94,6 +99,7 @@ int main(int argc, char **argv)
 	mysql_library_init(0, NULL, NULL);
 	net_global_init();
 	snprintf(dir, sizeof(dir), "%s/shm", options.state_dir);
+	mkdir(dir, 0770); /* there already, as a rule */
 	if (!metrics_open(dir, "jobs", 0, NULL, 0))
 		LOG(WARN, "metrics_not_shared", LOG_TEXT("dir", dir), LOG_NUMBER("errno", errno));
 

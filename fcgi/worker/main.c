@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <mysql.h>
@@ -184,6 +185,7 @@ static void open_shared_memory(struct process *p, const char *pool, unsigned slo
 	const char *const *labels = router_labels(p->worker.router, &n_labels);
 
 	snprintf(path, sizeof(path), "%s/shm", dir);
+	mkdir(path, 0770); /* there already, as a rule */
 	if (!metrics_open(path, pool, slot, labels, n_labels))
 		LOG(WARN, "metrics_not_shared", LOG_TEXT("dir", path), LOG_NUMBER("errno", errno));
 	for (size_t i = LIMIT_NONE + 1; i < LIMIT_MAX; i++)
