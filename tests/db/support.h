@@ -36,8 +36,8 @@ enum cut { CUT_NEVER, CUT_BEFORE, CUT_AFTER };
 
 /* From now on new connections of s go through a proxy. */
 void support_proxy(struct support *s);
-/* The next packet with this command byte whose text holds `text` (may be NULL) is swallowed, or its
- * answer is; then the connection is closed. */
+/* The next packet with this command byte whose text starts with `text` (may be NULL) is swallowed,
+ * or its answer is; then the connection is closed. */
 void support_cut(enum cut when, unsigned char command, const char *text);
 
 enum { COMMAND_QUERY = 0x03, COMMAND_PREPARE = 0x16, COMMAND_EXECUTE = 0x17 };
