@@ -139,3 +139,14 @@ void support_close(struct support *s)
 	db_pool_free(s->db.pool);
 	support_unshare(s);
 }
+
+void support_expect(struct support *s, int rc, int code, const char *text)
+{
+	const char *cause = s->fail.cause != NULL ? s->fail.cause : "";
+
+	if (rc != code || (text != NULL && strstr(cause, text) == NULL)) {
+		fprintf(stderr, "got %d (%s), expected %d (%s)\n", rc, cause, code, text);
+		abort();
+	}
+	fail_clear(&s->fail);
+}

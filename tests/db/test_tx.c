@@ -1,5 +1,4 @@
-/* Transactions against a real server: retries, lost connections, nesting. */
-#include <pthread.h>
+/* Transactions against a real server: outcomes, lost connections, nesting, the hook. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,14 +46,6 @@ static i64 size_of(const char *name)
 
 	snprintf(sql, sizeof(sql), "SELECT size FROM item WHERE name = '%s'", name);
 	return support_admin(sql);
-}
-
-static void expect(int rc, int code, const char *text)
-{
-	if (rc != code || (code > 0 && text != NULL &&
-				  (s.fail.cause == NULL || strstr(s.fail.cause, text) == NULL)))
-		fail_msg("got %d (%s), expected %d (%s)", rc, s.fail.cause, code, text);
-	fail_clear(&s.fail);
 }
 
 /* What a body of these tests does, step by step. */
@@ -118,7 +109,7 @@ static void test_outcomes(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct script script = cases[i].script;
 		printf("%s\n", cases[i].name);
-		expect(db_tx(&s.db, run_script, &script), cases[i].rc, cases[i].cause);
+		support_expect(&s, db_tx(&s.db, run_script, &script), cases[i].rc, cases[i].cause);
 		assert_int_equal(script.n_tries, cases[i].n_tries);
 		support_admin("SET GLOBAL read_only = 0");
 		assert_int_equal(size_of("a"), cases[i].size);
@@ -151,7 +142,7 @@ static void test_lost_commit(void **state)
 		struct script script = {.size = 1, .rc = rc};
 		printf("%s %s\n", cases[i].command, cases[i].name);
 		support_cut(cases[i].cut, COMMAND_QUERY, cases[i].command);
-		expect(db_tx(&s.db, run_script, &script), cases[i].rc, NULL);
+		support_expect(&s, db_tx(&s.db, run_script, &script), cases[i].rc, NULL);
 		assert_int_equal(script.n_tries, cases[i].n_tries);
 		assert_int_equal(size_of("a"), cases[i].size);
 		support_admin("UPDATE item SET size = 0");
@@ -159,20 +150,10 @@ static void test_lost_commit(void **state)
 	/* A statement whose answer is lost inside a transaction. */
 	struct script script = {.size = 3};
 	support_cut(CUT_AFTER, COMMAND_EXECUTE, NULL);
-	expect(db_tx(&s.db, run_script, &script), 0, NULL);
+	support_expect(&s, db_tx(&s.db, run_script, &script), 0, NULL);
 	assert_int_equal(script.n_tries, 2);
 	assert_int_equal(size_of("a"), 3);
 }
-
-/* Two bodies that lock a and b in opposite order, and wait for each other the first time. */
-struct pair {
-	struct support s;
-	pthread_t thread;
-	u64 first, second;
-	pthread_barrier_t *barrier;
-	unsigned n_tries;
-	int rc;
-};
 
 static int add_one(struct db *db, u64 id)
 {
@@ -180,113 +161,6 @@ static int add_one(struct db *db, u64 id)
 
 	TRY(sql_item_lock(db, id, &row));
 	return sql_item_resize(db, (struct opt_i64){true, row.size.value + 1}, id, NULL);
-}
-
-static int pair_body(struct db *db, void *arg)
-{
-	struct pair *p = arg;
-
-	p->n_tries++;
-	TRY(add_one(db, p->first));
-	if (p->n_tries == 1)
-		pthread_barrier_wait(p->barrier);
-	return add_one(db, p->second);
-}
-
-static void *pair_run(void *arg)
-{
-	struct pair *p = arg;
-
-	p->rc = db_tx(&p->s.db, pair_body, p);
-	return NULL;
-}
-
-static void test_deadlock(void **state)
-{
-	pthread_barrier_t barrier;
-	struct pair pairs[2] = {{.first = id_a, .second = id_b}, {.first = id_b, .second = id_a}};
-	i64 before = atomic_load(&support_metric[METRIC_DB_RETRIES]);
-
-	(void)state;
-	pthread_barrier_init(&barrier, NULL, 2);
-	for (size_t i = 0; i < 2; i++) {
-		pairs[i].barrier = &barrier;
-		support_share(&pairs[i].s, &s);
-		assert_int_equal(pthread_create(&pairs[i].thread, NULL, pair_run, &pairs[i]), 0);
-	}
-	for (size_t i = 0; i < 2; i++) {
-		pthread_join(pairs[i].thread, NULL);
-		assert_int_equal(pairs[i].rc, 0);
-		assert_int_equal(pairs[i].s.fail.code, E_OK);
-		support_unshare(&pairs[i].s);
-	}
-	pthread_barrier_destroy(&barrier);
-	assert_int_equal(pairs[0].n_tries + pairs[1].n_tries, 3);
-	assert_int_equal(atomic_load(&support_metric[METRIC_DB_RETRIES]) - before, 1);
-	assert_int_equal(size_of("a"), 2);
-	assert_int_equal(size_of("b"), 2);
-}
-
-struct holder {
-	struct support s;
-	pthread_t thread;
-	pthread_barrier_t *barrier;
-	i64 hold_us;
-};
-
-static int hold_body(struct db *db, void *arg)
-{
-	struct holder *h = arg;
-
-	TRY(add_one(db, id_a));
-	pthread_barrier_wait(h->barrier);
-	clock_sleep_us(h->hold_us);
-	return 0;
-}
-
-static void *hold(void *arg)
-{
-	struct holder *h = arg;
-
-	assert_int_equal(db_tx(&h->s.db, hold_body, h), 0);
-	return NULL;
-}
-
-static int count_body(struct db *db, void *arg)
-{
-	*(unsigned *)arg += 1;
-	TRY(sql_item_resize(db, (struct opt_i64){true, 70}, id_b, NULL));
-	return add_one(db, id_a);
-}
-
-/* Waits for a's lock while another transaction holds it; ret: tries. Statements time out after 3 s,
- * hence locks after 2 s. */
-static unsigned wait_for_lock(i64 hold_us, int rc)
-{
-	pthread_barrier_t barrier;
-	struct holder h = {.barrier = &barrier, .hold_us = hold_us};
-	unsigned n_tries = 0;
-
-	pthread_barrier_init(&barrier, NULL, 2);
-	support_share(&h.s, &s);
-	assert_int_equal(pthread_create(&h.thread, NULL, hold, &h), 0);
-	pthread_barrier_wait(&barrier);
-	expect(db_tx(&s.db, count_body, &n_tries), rc, "1205");
-	pthread_join(h.thread, NULL);
-	support_unshare(&h.s);
-	pthread_barrier_destroy(&barrier);
-	return n_tries;
-}
-
-static void test_lock_wait(void **state)
-{
-	(void)state;
-	assert_int_equal(wait_for_lock(S_TO_US(3), 0), 2);
-	assert_int_equal(size_of("a"), 2);
-	support_admin("UPDATE item SET size = 0");
-	assert_int_equal(wait_for_lock(S_TO_US(10), E_UNAVAILABLE), 4);
-	assert_int_equal(size_of("a"), 1);
-	assert_int_equal(size_of("b"), 0); /* nothing of what 1205 leaves open was committed */
 }
 
 struct nest {
@@ -331,7 +205,7 @@ static void test_nested(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct nest nest = cases[i].nest;
 		printf("%s\n", cases[i].name);
-		expect(db_tx(&s.db, outer, &nest), cases[i].rc, NULL);
+		support_expect(&s, db_tx(&s.db, outer, &nest), cases[i].rc, NULL);
 		assert_int_equal(size_of("a"), cases[i].size);
 		assert_int_equal(size_of("b"), cases[i].size);
 		support_admin("UPDATE item SET size = 0");
@@ -361,14 +235,14 @@ static void test_before_commit(void **state)
 	s.db.before_commit = before_commit;
 	s.db.before_commit_arg = &hook;
 	struct nest nest = {0};
-	expect(db_tx(&s.db, outer, &nest), 0, NULL);
+	support_expect(&s, db_tx(&s.db, outer, &nest), 0, NULL);
 	assert_int_equal(hook.n_calls, 1); /* not by the inner one */
 	assert_int_equal(size_of("b"), 9);
 	support_admin("UPDATE item SET size = 0");
 	hook.rc = E_IDEMPOTENCY_MISMATCH;
-	expect(db_tx(&s.db, outer, &nest), E_IDEMPOTENCY_MISMATCH, NULL);
+	support_expect(&s, db_tx(&s.db, outer, &nest), E_IDEMPOTENCY_MISMATCH, NULL);
 	nest.outer_rc = E_NOT_FOUND;
-	expect(db_tx(&s.db, outer, &nest), E_NOT_FOUND, NULL);
+	support_expect(&s, db_tx(&s.db, outer, &nest), E_NOT_FOUND, NULL);
 	assert_int_equal(hook.n_calls, 2); /* not for a failed body */
 	assert_int_equal(size_of("a"), 0);
 	assert_int_equal(size_of("b"), 0);
@@ -395,58 +269,7 @@ static void test_arena_full(void **state)
 	}
 	s.arena.on_full = NULL;
 	assert_int_equal(size_of("a"), 0);
-	expect(db_tx(&s.db, count_body, &(unsigned){0}), 0, NULL);
-}
-
-/* Eight threads, one pool of five connections: no update is lost, no connection is shared. */
-enum { THREADS = 8, ROUNDS = 60 };
-
-static int both_body(struct db *db, void *arg)
-{
-	(void)arg;
-	TRY(add_one(db, id_a));
-	return add_one(db, id_b);
-}
-
-static void *hammer(void *arg)
-{
-	struct pair *p = arg;
-
-	for (unsigned i = 0; i < ROUNDS && p->rc == 0; i++) {
-		struct item_row row;
-		p->rc = db_tx(&p->s.db, both_body, NULL);
-		if (p->rc == 0)
-			p->rc = sql_item_find(&p->s.db, "a", &row);
-		if (p->rc != 0)
-			fprintf(stderr, "%d %s\n", p->rc, p->s.fail.cause);
-		arena_reset(&p->s.arena);
-	}
-	return NULL;
-}
-
-static void test_threads(void **state)
-{
-	struct pair threads[THREADS] = {0};
-	struct db_pool *pool = db_pool_new(&s.options, 5);
-	struct support base = {.options = s.options, .db.pool = pool};
-
-	(void)state;
-	for (size_t i = 0; i < THREADS; i++) {
-		support_share(&threads[i].s, &base);
-		assert_int_equal(pthread_create(&threads[i].thread, NULL, hammer, &threads[i]), 0);
-	}
-	for (size_t i = 0; i < THREADS; i++) {
-		pthread_join(threads[i].thread, NULL);
-		assert_int_equal(threads[i].rc, 0);
-		support_unshare(&threads[i].s);
-	}
-	size_t busy, n_open;
-	db_pool_counts(pool, &busy, &n_open);
-	assert_int_equal(busy, 0);
-	assert_true(n_open <= 5);
-	db_pool_free(pool);
-	assert_int_equal(size_of("a"), THREADS * ROUNDS);
-	assert_int_equal(size_of("b"), THREADS * ROUNDS);
+	support_expect(&s, db_tx(&s.db, outer, &(struct nest){0}), 0, NULL);
 }
 
 int main(void)
@@ -455,12 +278,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		CASE(test_outcomes),
 		CASE(test_lost_commit),
-		CASE(test_deadlock),
-		CASE(test_lock_wait),
 		CASE(test_nested),
 		CASE(test_before_commit),
 		CASE(test_arena_full),
-		CASE(test_threads),
 	};
 
 	if (!support_database())
