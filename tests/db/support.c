@@ -88,6 +88,11 @@ bool support_database(void)
 		fputs("skipped: TURNPIKE_TEST_SOCKET is not set\n", stderr);
 		return false;
 	}
+	/* Programs take turns: they kill sessions and switch read_only. Held until this one ends.
+	 */
+	static MYSQL *turn;
+	turn = admin_open(NULL);
+	query(turn, "SELECT GET_LOCK('turnpike_test', 600)");
 	MYSQL *mysql = admin_open(NULL);
 	query(mysql, "SET GLOBAL read_only = 0");
 	query(mysql, "DROP DATABASE IF EXISTS turnpike_test");
