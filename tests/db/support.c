@@ -82,17 +82,23 @@ static void set_options(struct options *o)
 	};
 }
 
+/* Programs take turns, because they kill sessions and switch read_only. */
+static MYSQL *turn;
+
+static void end_turn(void)
+{
+	mysql_close(turn);
+}
+
 bool support_database(void)
 {
 	if (server_socket() == NULL) {
 		fputs("skipped: TURNPIKE_TEST_SOCKET is not set\n", stderr);
 		return false;
 	}
-	/* Programs take turns: they kill sessions and switch read_only. Held until this one ends.
-	 */
-	static MYSQL *turn;
 	turn = admin_open(NULL);
 	query(turn, "SELECT GET_LOCK('turnpike_test', 600)");
+	atexit(end_turn);
 	MYSQL *mysql = admin_open(NULL);
 	query(mysql, "SET GLOBAL read_only = 0");
 	query(mysql, "DROP DATABASE IF EXISTS turnpike_test");
