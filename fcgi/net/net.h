@@ -10,6 +10,7 @@ struct net; /* one per thread: keeps connections alive, so it is never shared */
 
 /* Once per process, before threads. */
 void net_global_init(void);
+/* NULL when there is no memory. */
 struct net *net_new(void);
 void net_free(struct net *net);
 
@@ -37,7 +38,7 @@ struct net_response {
 	const char *content_type; /* "" when absent */
 	const char *body;	  /* NUL-terminated */
 	size_t body_length;
-	i64 retry_after_s; /* of Retry-After in seconds, else 0 */
+	i64 retry_after_s; /* of Retry-After (seconds or date), else 0 */
 };
 
 /* One call without redirects. 0 whatever the HTTP status; E_UPSTREAM_TIMEOUT, E_UPSTREAM_ERROR
@@ -53,16 +54,16 @@ struct sockaddr;
 bool net_address_is_public(const struct sockaddr *address);
 
 struct mail {
-	const char *to; /* one address, checked by mail_address_valid() */
+	const char *to; /* one address; must pass mail_address_valid() of core/email.h */
 	const char *subject;
 	const char *text;	/* plain text, UTF-8, lines end in \n */
 	const char *html;	/* NULL: text only */
 	const char *message_id; /* stable over retries: "<id@host>" */
 };
 
-/* Sends one mail by the [smtp] options. 0, E_UPSTREAM_TIMEOUT or E_UPSTREAM_ERROR; *ret_permanent
- * when the server answered 5xx to this mail, so that trying again is useless. CR, LF and NUL in any
- * header value: E_BAD_REQUEST. */
+/* Sends one mail by the [smtp] options and counts it in the metrics MAIL_SENT and MAIL_FAILED. 0,
+ * E_UPSTREAM_TIMEOUT or E_UPSTREAM_ERROR; *ret_permanent when the server answered 5xx to this mail,
+ * so that trying again is useless. A control character in any header value: E_BAD_REQUEST. */
 int mail_send(struct net *net, const struct options *options, const struct mail *mail,
 	bool *ret_permanent, struct arena *arena, struct fail *fail);
 

@@ -1,0 +1,264 @@
+/* turnpike-smtp-sink: takes mail on loopback and keeps it in a folder, for development and tests.
+ * One thread per connection; everything a client can grow is bounded. */
+#include "tools/smtp_sink.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { THREAD_STACK_BYTES = 512 * 1024, END_WAIT_S = 5 };
+
+struct server {
+	struct sink sink;
+	pthread_mutex_t lock;
+	pthread_cond_t all_gone;
+	unsigned n_connections;
+	int connection[SINK_CONNECTIONS_MAX]; /* -1: free */
+};
+
+struct connection {
+	struct server *server;
+	unsigned slot;
+	struct stream stream;
+};
+
+static int usage(void)
+{
+	fputs("usage: turnpike-smtp-sink --listen 127.0.0.1:PORT --dir FOLDER\n"
+	      "       [--auth USER:PASSWORD] [--cert FILE --key FILE]\n"
+	      "Keeps every mail it gets as FOLDER/NNNNNNNN-TIME.eml. Without --cert it makes a\n"
+	      "certificate for localhost; trust FOLDER/ca.pem. Port 0: any; the line that it\n"
+	      "prints when ready says which. Recipients fail-temp@, fail-perm@, slow@ and drop@\n"
+	      "make it answer 451, answer 550, wait 3 s, and hang up.\n",
+		stderr);
+	return 2;
+}
+
+/* Listens on a loopback address, and on no other. */
+static int listen_on(const char *text, char ret_name[64])
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t length = sizeof(address);
+	char host[32];
+	unsigned port;
+	int is_on = 1, n = 0;
+
+	if (sscanf(text, "%31[0-9.]:%5u%n", host, &port, &n) != 2 || text[n] != '\0' ||
+		port > 65535 || inet_pton(AF_INET, host, &address.sin_addr) != 1 ||
+		ntohl(address.sin_addr.s_addr) >> 24 != 127) {
+		fprintf(stderr, "turnpike-smtp-sink: --listen takes 127.0.0.1:PORT, not %s\n",
+			text);
+		return -1;
+	}
+	address.sin_port = htons((uint16_t)port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &is_on, sizeof(is_on));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+		listen(fd, SINK_CONNECTIONS_MAX) != 0 ||
+		getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+		fprintf(stderr, "turnpike-smtp-sink: %s: %s\n", text, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	snprintf(ret_name, 64, "%s:%u", host, ntohs(address.sin_port));
+	return fd;
+}
+
+static void *serve(void *arg)
+{
+	struct connection *c = arg;
+	struct server *server = c->server;
+
+	session_run(&server->sink, &c->stream);
+	stream_close(&c->stream);
+	pthread_mutex_lock(&server->lock);
+	close(c->stream.fd); /* within the lock: end_all() must not shut down another's number */
+	server->connection[c->slot] = -1;
+	if (--server->n_connections == 0)
+		pthread_cond_signal(&server->all_gone);
+	pthread_mutex_unlock(&server->lock);
+	free(c);
+	return NULL;
+}
+
+static bool take_slot(struct server *server, int fd, unsigned *ret_slot)
+{
+	bool has_room;
+
+	pthread_mutex_lock(&server->lock);
+	has_room = server->n_connections < SINK_CONNECTIONS_MAX;
+	if (has_room) {
+		unsigned slot = 0;
+		while (server->connection[slot] >= 0)
+			slot++;
+		server->connection[slot] = fd;
+		server->n_connections++;
+		*ret_slot = slot;
+	}
+	pthread_mutex_unlock(&server->lock);
+	return has_room;
+}
+
+static void give_slot(struct server *server, unsigned slot)
+{
+	pthread_mutex_lock(&server->lock);
+	server->connection[slot] = -1;
+	server->n_connections--;
+	pthread_mutex_unlock(&server->lock);
+}
+
+static void accept_one(struct server *server, int listener, const pthread_attr_t *attributes)
+{
+	static const char busy[] = "421 Too many connections\r\n";
+	const struct timeval idle = {.tv_sec = SINK_IDLE_S};
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC), is_on = 1;
+	unsigned slot;
+	pthread_t thread;
+
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &is_on, sizeof(is_on));
+	struct connection *c = calloc(1, sizeof(*c));
+	if (c == NULL || !take_slot(server, fd, &slot)) {
+		send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		close(fd);
+		free(c);
+		return;
+	}
+	c->server = server;
+	c->slot = slot;
+	c->stream.fd = fd;
+	if (pthread_create(&thread, attributes, serve, c) != 0) {
+		give_slot(server, slot);
+		close(fd);
+		free(c);
+	}
+}
+
+static void run(struct server *server, int listener, int signals)
+{
+	struct pollfd p[] = {{.fd = listener, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+	pthread_attr_t attributes;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
+	for (;;) {
+		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
+			break;
+		if (p[1].revents != 0)
+			break;
+		if (p[0].revents != 0)
+			accept_one(server, listener, &attributes);
+	}
+	pthread_attr_destroy(&attributes);
+}
+
+/* Hangs up on everybody and waits for the threads. */
+static bool end_all(struct server *server)
+{
+	struct timespec limit;
+	int rc = 0;
+
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += END_WAIT_S;
+	pthread_mutex_lock(&server->lock);
+	for (unsigned i = 0; i < SINK_CONNECTIONS_MAX; i++)
+		if (server->connection[i] >= 0)
+			shutdown(server->connection[i], SHUT_RDWR);
+	while (server->n_connections > 0 && rc == 0)
+		rc = pthread_cond_timedwait(&server->all_gone, &server->lock, &limit);
+	bool are_gone = server->n_connections == 0;
+	pthread_mutex_unlock(&server->lock);
+	return are_gone;
+}
+
+static bool read_arguments(int argc, char **argv, struct sink *sink, const char **listen_text)
+{
+	static const struct option names[] = {
+		{"listen", required_argument, NULL, 'l'},
+		{"dir", required_argument, NULL, 'd'},
+		{"auth", required_argument, NULL, 'a'},
+		{"cert", required_argument, NULL, 'c'},
+		{"key", required_argument, NULL, 'k'},
+		{NULL, 0, NULL, 0},
+	};
+	char *colon;
+
+	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+		if (c == 'l') {
+			*listen_text = optarg;
+		} else if (c == 'd') {
+			sink->dir = optarg;
+		} else if (c == 'a' && (colon = strchr(optarg, ':')) != NULL) {
+			*colon = '\0';
+			sink->user = optarg;
+			sink->password = colon + 1;
+		} else if (c == 'c') {
+			sink->cert = optarg;
+		} else if (c == 'k') {
+			sink->key = optarg;
+		} else {
+			return false;
+		}
+	}
+	return optind == argc && *listen_text != NULL && sink->dir != NULL &&
+	       strlen(sink->dir) < 400 && (sink->cert == NULL) == (sink->key == NULL);
+}
+
+static int catch_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+int main(int argc, char **argv)
+{
+	static struct server server = {
+		.lock = PTHREAD_MUTEX_INITIALIZER, .all_gone = PTHREAD_COND_INITIALIZER};
+	const char *listen_text = NULL;
+	char name[64];
+
+	mallopt(M_ARENA_MAX, 1); /* threads here wait, they do not compete for memory */
+	memset(server.connection, -1, sizeof(server.connection));
+	if (!read_arguments(argc, argv, &server.sink, &listen_text))
+		return usage();
+	int signals = catch_signals();
+	int listener = listen_on(listen_text, name);
+	if (listener < 0)
+		return 1;
+	if (!store_open(server.sink.dir)) {
+		fprintf(stderr, "turnpike-smtp-sink: %s: %s\n", server.sink.dir, strerror(errno));
+		return 1;
+	}
+	if (!tls_check(&server.sink))
+		return 1;
+	printf("turnpike-smtp-sink: listening on %s, mail in %s\n", name, server.sink.dir);
+	fflush(stdout);
+	run(&server, listener, signals);
+	close(listener);
+	close(signals);
+	return end_all(&server) ? 0 : 1;
+}
