@@ -44,7 +44,7 @@ static struct {
 	size_t doc_size, text_size;
 	char quote;
 	bool in_text;
-	unsigned n_errors;
+	unsigned n_errors, n_before; /* in all; when the statement began */
 } at;
 
 __attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
@@ -194,6 +194,7 @@ static bool take_heading(char *p)
 
 	if (!take_name(&p, name) || *(p = skip_space(p)) != ':' || !isalpha((unsigned char)p[1]))
 		return false;
+	at.n_before = at.n_errors;
 	if (at.now != NULL) {
 		complain("%s has no SQL text", at.now->name);
 		fclose(at.doc);
@@ -280,8 +281,6 @@ static void check(struct statement *s)
 	bool is_select = verb_is(s, "SELECT") || verb_is(s, "WITH");
 
 	at.line = s->line;
-	if (s->kind == NULL)
-		return;
 	if (s->n_marks != s->in.n)
 		complain("%s: %zu ? in the text, but %zu inputs after in:", s->name, s->n_marks,
 			s->in.n);
@@ -311,7 +310,8 @@ static void finish_statement(void)
 	fclose(at.doc);
 	fclose(at.text);
 	unsigned line = at.line;
-	check(at.now);
+	if (at.n_errors == at.n_before)
+		check(at.now);
 	at.line = line;
 	at.now = NULL;
 	at.in_text = false;
@@ -350,7 +350,6 @@ static void take_sql(char *p)
 			return;
 		} else if (strncmp(p, "/*", 2) == 0) {
 			complain("write comments with --");
-			return;
 		} else if (*p == ';') {
 			p = skip_space(p + 1);
 			if (*p != '\0' && !is_comment(p))

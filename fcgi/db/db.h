@@ -37,7 +37,10 @@ void db_pool_counts(struct db_pool *pool, size_t *ret_busy, size_t *ret_open);
  * before each try the arena is rewound and the fail record cleared. A body that returns an error is
  * rolled back. A connection lost before COMMIT was sent: once more on a fresh one. Lost during
  * COMMIT: E_OUTCOME_UNKNOWN. No connection to be had, or the database away or read-only:
- * E_UNAVAILABLE. Calls nest: an inner db_tx is part of the outer one. */
+ * E_UNAVAILABLE. Calls nest: an inner db_tx is part of the outer one, and
+ * when its body returns an error the outer one can only be rolled back. A body that hides the error
+ * of a statement is rolled back, too, with that error (SQL_NONE and SQL_CONFLICT are outcomes, not
+ * errors). */
 int db_tx(struct db *db, int (*body)(struct db *db, void *arg), void *arg);
 /* SELECT 1 on a borrowed connection: 0 or E_UNAVAILABLE. */
 int db_ping(struct db *db);

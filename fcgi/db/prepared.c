@@ -96,7 +96,13 @@ bool call_bug(struct call *call, const char *what, const char *which)
 
 bool call_failed(struct call *call, MYSQL_STMT *handle)
 {
-	trouble_set(&call->trouble, mysql_stmt_errno(handle), mysql_stmt_error(handle));
+	MYSQL *mysql = call->conn->mysql;
+
+	/* An error in the middle of a result is noted only on the connection. */
+	if (mysql_stmt_errno(handle) != 0)
+		trouble_set(&call->trouble, mysql_stmt_errno(handle), mysql_stmt_error(handle));
+	else
+		trouble_set(&call->trouble, mysql_errno(mysql), mysql_error(mysql));
 	return false;
 }
 

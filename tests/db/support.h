@@ -27,6 +27,9 @@ void support_close(struct support *s);
 /* Another struct db on the same pool, for another thread. */
 void support_share(struct support *s, const struct support *from);
 void support_unshare(struct support *s);
+/* Fails the test unless rc is code and the cause of the failure holds `text` (may be NULL); then
+ * forgets the failure. */
+void support_expect(struct support *s, int rc, int code, const char *text);
 /* Runs SQL as root on a connection of its own; returns the first value as a number. */
 i64 support_admin(const char *sql);
 /* Kills the sessions of turnpike_test, and returns how many there were. */
@@ -36,8 +39,8 @@ enum cut { CUT_NEVER, CUT_BEFORE, CUT_AFTER };
 
 /* From now on new connections of s go through a proxy. */
 void support_proxy(struct support *s);
-/* The next packet with this command byte whose text holds `text` (may be NULL) is swallowed, or its
- * answer is; then the connection is closed. */
+/* The next packet with this command byte whose text starts with `text` (may be NULL) is swallowed,
+ * or its answer is; then the connection is closed. */
 void support_cut(enum cut when, unsigned char command, const char *text);
 
 enum { COMMAND_QUERY = 0x03, COMMAND_PREPARE = 0x16, COMMAND_EXECUTE = 0x17 };
