@@ -6,7 +6,7 @@ import net from "node:net";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { StandInStack } from "./standin/stack.mjs";
+import { StandInStack, root } from "./standin/stack.mjs";
 
 const stack = process.env.TURNPIKE_URL ? undefined : new StandInStack(4);
 const url = new URL(process.env.TURNPIKE_URL ?? stack.url);
@@ -128,7 +128,7 @@ test("a request id of the client is used when it is a plain one", async () => {
 });
 
 test("a page may load only what is its own and is framed by nobody", async () => {
-  for (const page of ["signin", "account", "status"].filter((p) => fs.existsSync(path.join(import.meta.dirname ?? ".", `../../web/${p}.html`)))) {
+  for (const page of ["signin", "account", "status"].filter((p) => fs.existsSync(path.join(root, `web/${p}.html`)))) {
     const answer = await send(request(`GET /${page}`));
     assert.equal(answer.status, 200, page);
     plain_headers(answer, page);
