@@ -188,7 +188,7 @@ detach() {
 
 schema_update() {
 	local catalog=$ROOT/tools/seed/catalog.json
-	turnpike migrate
+	turnpike migrate --dir "$ROOT/sql/migrations"
 	[[ -f $catalog ]] && ! cmp -s "$catalog" "$STATE/catalog-loaded.json" || return 0
 	turnpike catalog load "$catalog"
 	cp "$catalog" "$STATE/catalog-loaded.json"
