@@ -31,7 +31,7 @@ static struct pool pools[POOLS_MAX];
 static size_t n_pools;
 static int signal_fd;
 
-static void die(const char *what, const char *detail)
+static _Noreturn void die(const char *what, const char *detail)
 {
 	fprintf(stderr, "turnpike-supervise: %s%s%s\n", what, detail != NULL ? ": " : "",
 		detail != NULL ? detail : "");
