@@ -46,7 +46,8 @@ int getaddrinfo(
 	} names[] = {
 		{"private.test", "127.0.0.1", NULL},
 		{"public.test", "93.184.216.34", NULL},
-		{"public-private.test", "93.184.216.35", "127.0.0.1"},
+		{"public-private.test", "93.184.216.34", "127.0.0.1"},
+		{"unreachable-private.test", "93.184.216.35", "127.0.0.1"},
 		{"private-public.test", "127.0.0.1", "93.184.216.34"},
 	};
 
@@ -525,7 +526,7 @@ static const char *const user_urls[] = {
 	"http://localhost./ok",
 	"http://private.test/ok",
 	"http://private-public.test/ok",
-	"http://public-private.test/ok",
+	"http://unreachable-private.test/ok",
 	"http://10.0.0.1/ok",
 	"http://169.254.169.254/latest/meta-data/",
 	"http://192.168.0.1/ok",
@@ -595,6 +596,7 @@ static void test_user_may_call_public_addresses(void **state)
 		{"http://93.184.216.34/ok", 200},
 		{"http://93.184.216.34:80/ok", 200},
 		{"http://public.test/ok", 200},
+		{"http://public-private.test/ok", 200}, /* goes to the public one */
 		{"http://1572395042/ok", 200}, /* any spelling of a public address */
 		{"http://93.184.216.34/redirect", 302},
 	};
@@ -605,8 +607,8 @@ static void test_user_may_call_public_addresses(void **state)
 	if (!has_own_network)
 		skip();
 	world_open(&w);
-	assert_true(http_server_start(&server, "0.0.0.0", 80, NULL));
-	assert_true(http_server_start(&target, "127.0.0.1", 0, NULL));
+	assert_true(http_server_start(&server, "93.184.216.34", 80, NULL));
+	assert_true(http_server_start(&target, "127.0.0.1", 80, NULL));
 	server.redirect_to = target.url;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct net_request request = {
@@ -724,7 +726,11 @@ static bool own_network(void)
 	link.ifr_flags = IFF_UP | IFF_RUNNING;
 	inet_pton(AF_INET, "93.184.216.34", &address.sin_addr);
 	memcpy(&extra.ifr_addr, &address, sizeof(address));
-	return ioctl(fd, SIOCSIFFLAGS, &link) == 0 && ioctl(fd, SIOCSIFADDR, &extra) == 0;
+	if (ioctl(fd, SIOCSIFFLAGS, &link) != 0 || ioctl(fd, SIOCSIFADDR, &extra) != 0)
+		return false;
+	address.sin_addr.s_addr = INADDR_NONE; /* all ones: this address and no other */
+	memcpy(&extra.ifr_netmask, &address, sizeof(address));
+	return ioctl(fd, SIOCSIFNETMASK, &extra) == 0;
 }
 
 int main(void)
