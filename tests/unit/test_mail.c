@@ -7,12 +7,9 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fcgi/core/buf.h"
@@ -22,6 +19,7 @@
 #include "fcgi/net/lane.h"
 #include "fcgi/net/mailbox.h"
 #include "fcgi/net/net.h"
+#include "tests/unit/sink_process.h"
 
 #include <cmocka.h> /* last: it has a macro called fail */
 
@@ -32,11 +30,6 @@ void metrics_add(enum metric m, i64 n)
 	counted[m] += n;
 }
 
-struct sink_process {
-	pid_t pid;
-	char dir[64], url[64], ca_file[96];
-};
-
 struct world {
 	struct sink_process sink;
 	struct arena arena;
@@ -46,58 +39,10 @@ struct world {
 	bool is_permanent;
 };
 
-static void sink_start(struct sink_process *p, const char *dir, const char *auth)
-{
-	const char *program = getenv("SMTP_SINK");
-	int out[2];
-	char line[256] = "", address[32];
-
-	snprintf(p->dir, sizeof(p->dir), "%s", dir);
-	assert_int_equal(pipe(out), 0);
-	p->pid = fork();
-	if (p->pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM); /* a failed test leaves nothing behind */
-		dup2(out[1], STDOUT_FILENO);
-		close(out[0]);
-		execl(program != NULL ? program : "./turnpike-smtp-sink", "turnpike-smtp-sink",
-			"--listen", "127.0.0.1:0", "--dir", dir, auth != NULL ? "--auth" : NULL,
-			auth, NULL);
-		_exit(127);
-	}
-	close(out[1]);
-	FILE *ready = fdopen(out[0], "r");
-	assert_non_null(fgets(line, sizeof(line), ready));
-	fclose(ready);
-	assert_int_equal(sscanf(line, "turnpike-smtp-sink: listening on %31[^,]", address), 1);
-	snprintf(p->url, sizeof(p->url), "smtp://%s", address);
-	snprintf(p->ca_file, sizeof(p->ca_file), "%s/ca.pem", p->dir);
-}
-
-static void sink_stop(struct sink_process *p)
-{
-	int status = 0;
-
-	kill(p->pid, SIGTERM);
-	assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-static void remove_dir(const char *dir)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	assert_int_equal(system(command), 0);
-}
-
 static void world_open(struct world *w, const char *auth)
 {
-	char dir[] = "/tmp/turnpike-mail-XXXXXX";
-
 	*w = (struct world){.is_permanent = false};
-	assert_non_null(mkdtemp(dir));
-	sink_start(&w->sink, dir, auth);
+	assert_true(sink_start(&w->sink, NULL, auth));
 	arena_init(&w->arena, 64 << 20);
 	w->fail.arena = &w->arena;
 	w->net = net_new();
@@ -116,8 +61,8 @@ static void world_close(struct world *w)
 {
 	net_free(w->net);
 	arena_free(&w->arena);
-	sink_stop(&w->sink);
-	remove_dir(w->sink.dir);
+	assert_int_equal(sink_stop(&w->sink), 0);
+	sink_remove(&w->sink);
 }
 
 static const struct mail plain_mail = {
@@ -260,8 +205,8 @@ static void test_connection_is_kept(void **state)
 		assert_int_equal(n_connects, i == 0 ? 1 : 0);
 	}
 	/* The sink comes back with the same certificate and another port: nothing old is used. */
-	sink_stop(&w.sink);
-	sink_start(&w.sink, arena_strdup(&w.arena, w.sink.dir), NULL);
+	assert_int_equal(sink_stop(&w.sink), 0);
+	assert_true(sink_start(&w.sink, arena_strdup(&w.arena, w.sink.dir), NULL));
 	assert_int_equal(send_mail(&w, &plain_mail), 0);
 	assert_int_equal(n_stored(&w), 4);
 	world_close(&w);

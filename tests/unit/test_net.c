@@ -597,7 +597,7 @@ static void test_user_may_call_public_addresses(void **state)
 		{"http://93.184.216.34:80/ok", 200},
 		{"http://public.test/ok", 200},
 		{"http://public-private.test/ok", 200}, /* goes to the public one */
-		{"http://1572395042/ok", 200}, /* any spelling of a public address */
+		{"http://1572395042/ok", 200},		/* any spelling of a public address */
 		{"http://93.184.216.34/redirect", 302},
 	};
 	struct http_server server, target;
