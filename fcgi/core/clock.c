@@ -27,3 +27,26 @@ void clock_sleep_us(i64 us)
 
 	nanosleep(&t, NULL);
 }
+
+__attribute__((format(strftime, 3, 0))) static char *formatted(
+	struct arena *a, i64 at_us, const char *format)
+{
+	enum { ROOM = 40 };
+	char *text = arena_alloc(a, ROOM);
+	time_t at_s = (time_t)(at_us / US_PER_S);
+	struct tm tm;
+
+	gmtime_r(&at_s, &tm);
+	strftime(text, ROOM, format, &tm);
+	return text;
+}
+
+char *clock_date(struct arena *a, i64 at_us)
+{
+	return formatted(a, at_us, "%Y-%m-%d");
+}
+
+char *clock_iso8601(struct arena *a, i64 at_us)
+{
+	return formatted(a, at_us, "%Y-%m-%dT%H:%M:%SZ");
+}

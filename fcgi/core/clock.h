@@ -3,7 +3,7 @@
 #ifndef TURNPIKE_CLOCK_H
 #define TURNPIKE_CLOCK_H
 
-#include "types.h"
+#include "arena.h"
 
 enum { US_PER_MS = 1000, US_PER_S = 1000000 };
 
@@ -14,5 +14,8 @@ i64 clock_now_us(void);
 /* Monotonic clock, microseconds since some point. For durations and deadlines. */
 i64 clock_mono_us(void);
 void clock_sleep_us(i64 us);
+/* "2026-01-31" and "2026-01-31T12:34:56Z", UTC. */
+char *clock_date(struct arena *a, i64 at_us);
+char *clock_iso8601(struct arena *a, i64 at_us);
 
 #endif

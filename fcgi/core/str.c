@@ -54,6 +54,15 @@ bool utf8_valid(const char *p, size_t length)
 	return true;
 }
 
+size_t utf8_count(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80 ? 1 : 0;
+	return n;
+}
+
 bool str_equal(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0;
@@ -265,6 +274,26 @@ char *url_encode(struct arena *a, const char *text)
 			out[n++] = digits[*p >> 4];
 			out[n++] = digits[*p & 15];
 		}
+	}
+	return out;
+}
+
+char *html_escape(struct arena *a, const char *text)
+{
+	static const char specials[] = "&<>\"'";
+	static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+	char *out = arena_alloc(a, 6 * strlen(text) + 1);
+	size_t n = 0;
+
+	for (; *text != '\0'; text++) {
+		const char *special = strchr(specials, *text);
+		if (special == NULL) {
+			out[n++] = *text;
+			continue;
+		}
+		const char *entity = entities[special - specials];
+		memcpy(out + n, entity, strlen(entity));
+		n += strlen(entity);
 	}
 	return out;
 }

@@ -8,6 +8,8 @@
  * no surrogates, nothing above U+10FFFF (RFC 3629). */
 size_t utf8_sequence(const char *p, size_t length);
 bool utf8_valid(const char *p, size_t length);
+/* Characters of valid UTF-8. */
+size_t utf8_count(const char *text);
 
 bool str_equal(const char *a, const char *b);
 bool str_starts(const char *text, const char *prefix);
@@ -32,5 +34,7 @@ unsigned char *base64url_decode(struct arena *a, const char *text, size_t length
 char *form_decode(struct arena *a, const char *text, size_t length);
 /* Percent-encodes all but unreserved characters (RFC 3986 section 2.3). */
 char *url_encode(struct arena *a, const char *text);
+/* Text for HTML, also inside a quoted attribute. */
+char *html_escape(struct arena *a, const char *text);
 
 #endif

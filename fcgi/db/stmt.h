@@ -6,8 +6,8 @@
 
 /* The types of the annotations: u64, i64, bool, str(N), bytes(N), text, double; a '?' after one:
  * nullable. In C: u64, i64, bool, const char * (NUL-terminated, NULL when null), struct sql_bytes;
- * nullable i64 and u64 are struct opt_i64, nullable bool is struct opt_bool. text is str without a
- * bound (LONGTEXT, JSON). */
+ * nullable i64 and u64 are struct opt_i64, nullable bool and double are struct opt_bool and
+ * opt_double. text is str without a bound (TEXT, LONGTEXT, JSON). */
 enum sql_type { SQL_U64, SQL_I64, SQL_BOOL, SQL_STR, SQL_BYTES, SQL_TEXT, SQL_DOUBLE };
 
 struct sql_bytes {
@@ -40,7 +40,12 @@ extern const struct sql_stmt sql_stmts[];
 extern const size_t sql_n_stmts;
 
 /* in points to the statement's in struct (NULL when n_in is 0). The generated functions are the
- * callers. */
+ * callers. 0, SQL_NONE (:one without a row), SQL_CONFLICT (`unique`) or an enum error; a second row
+ * of :one is E_INTERNAL: write LIMIT 1 where it is meant.
+ * Outside a transaction a statement is tried again after a deadlock or lock wait as db_tx() does,
+ * once when it did not reach the server, and once when it is a SELECT whose connection broke; any
+ * other that broke is E_OUTCOME_UNKNOWN. Inside one, any error but SQL_NONE and SQL_CONFLICT ends
+ * the transaction: later statements fail, nothing is committed. */
 int stmt_one(struct db *db, const struct sql_stmt *s, const void *in, void *ret_row);
 int stmt_many(
 	struct db *db, const struct sql_stmt *s, const void *in, void *ret_rows, size_t *ret_n);

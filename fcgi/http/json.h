@@ -15,14 +15,15 @@ static inline void scope_free_json_object(struct json_object **doc)
 
 /* Checks that data is exactly one JSON text: valid UTF-8 (no overlong forms, no BOM), no raw
  * control characters, no lone surrogate escapes, no \u0000, no duplicate keys in one object
- * (compared after unescaping), numbers by the grammar, finite, and integers within -2^63 .. 2^64-1;
+ * (compared after unescaping), numbers by the grammar, and integers within -2^63 .. 2^64-1, all
+ * others finite as a double (1e400 is refused, 1e-400 is 0);
  * nesting at most JSON_DEPTH_MAX; nothing but white space after it. Any type may be the top. Uses
  * no stack per level; time linear in length (keys: expected). Returns NULL, or what is wrong with
  * its byte offset: "duplicate key at byte 17". arena is used for scratch space. */
 const char *json_check(struct arena *arena, const char *data, size_t length);
 
-/* json_check() and the tree; NULL when refused, then *ret_why says why. The caller puts the tree.
- */
+/* json_check() and the tree; *ret_why is NULL, or why the text was refused. (The text `null` is a
+ * NULL tree as well.) The caller puts the tree. */
 struct json_object *json_read(
 	struct arena *arena, const char *data, size_t length, const char **ret_why);
 

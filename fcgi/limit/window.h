@@ -28,4 +28,14 @@ struct window_answer window_hit(struct window_map *map, const void *key, size_t 
 /* Takes the newest hit back: a request that failed before it had any effect. */
 void window_undo(struct window_map *map, const void *key, size_t key_length);
 
+struct window_health {
+	bool sound;    /* every link of the table is right */
+	u64 keys;      /* held now */
+	u64 evictions; /* keys that gave way since the file was made */
+	u64 repairs;   /* times a process died inside and the next one mended what it left */
+};
+
+/* Looks at the whole table, shard by shard. */
+struct window_health window_health(struct window_map *map);
+
 #endif

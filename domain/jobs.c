@@ -1,0 +1,193 @@
+/* What turnpike-jobs does: delivery of the outbox, pruning, probes. */
+#include "jobs.h"
+
+#include <string.h>
+
+#include "../fcgi/core/clock.h"
+#include "../fcgi/core/crypto.h"
+#include "../fcgi/core/log.h"
+#include "../fcgi/core/metrics.h"
+#include "../fcgi/core/str.h"
+#include "../fcgi/http/json.h"
+#include "gen/sql.h"
+#include "status.h"
+#include "usage.h"
+
+enum {
+	ATTEMPTS_MAX = 12,
+	LEASE_S = 120, /* longer than a mail server may take */
+	BACKOFF_FIRST_S = 2,
+	BACKOFF_MAX_S = 3600,
+	KEEP_DONE_S = 7 * 86400,
+	KEEP_IDEMPOTENCY_S = 86400 + 3600, /* at least 24 h (assurance.md I-6) */
+	KEEP_PROBES_S = 3600,
+	KEEP_TURN_DAYS = 8,
+};
+
+/* One row taken from the outbox; it is hidden from others until its lease ends, so a crash here
+ * only delays it. */
+struct delivery {
+	i64 now_us;
+	bool is_any;
+	struct outbox_lock_due_row row;
+};
+
+static int delivery_take(struct db *db, void *arg)
+{
+	struct delivery *d = arg;
+	int rc = sql_outbox_lock_due(db, d->now_us, &d->row);
+
+	d->is_any = rc == 0;
+	if (rc == SQL_NONE)
+		return 0;
+	TRY(rc);
+	return sql_outbox_lease(db, d->now_us + S_TO_US(LEASE_S), d->row.outbox_id, NULL);
+}
+
+static const char *text_of(struct arena *a, struct json_object *doc, const char *name)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(doc, name, &value) ||
+		!json_object_is_type(value, json_type_string))
+		return NULL;
+	return arena_strdup(a, json_object_get_string(value));
+}
+
+static int deliver_mail(
+	struct job_context *c, const struct outbox_lock_due_row *row, bool *ret_permanent)
+{
+	struct arena *a = c->db->arena;
+	const char *why = NULL, *host = strchr(c->options->smtp_from, '@');
+	scoped(json_object) *doc = json_read(a, row->payload, strlen(row->payload), &why);
+
+	*ret_permanent = true;
+	if (doc == NULL)
+		return fail_cause(c->db->fail, E_INTERNAL, "the payload is no JSON");
+	struct mail mail = {
+		.to = text_of(a, doc, "to"),
+		.subject = text_of(a, doc, "subject"),
+		.text = text_of(a, doc, "text"),
+		.html = text_of(a, doc, "html"),
+		.message_id = arena_printf(
+			a, "<%s%s>", row->public_id, host != NULL ? host : "@turnpike"),
+	};
+	if (mail.to == NULL || mail.subject == NULL || mail.text == NULL)
+		return fail_cause(c->db->fail, E_INTERNAL, "the payload is incomplete");
+	return mail_send(c->net, c->options, &mail, ret_permanent, a, c->db->fail);
+}
+
+static int deliver(
+	struct job_context *c, const struct outbox_lock_due_row *row, bool *ret_permanent)
+{
+	if (str_equal(row->kind, "mail"))
+		return deliver_mail(c, row, ret_permanent);
+	*ret_permanent = true;
+	return fail_cause(c->db->fail, E_INTERNAL, "unknown kind %s", row->kind);
+}
+
+static i64 backoff_us(i64 attempts)
+{
+	i64 s = BACKOFF_FIRST_S;
+
+	for (i64 i = 0; i < attempts && s < BACKOFF_MAX_S; i++)
+		s *= 2;
+	if (s > BACKOFF_MAX_S)
+		s = BACKOFF_MAX_S;
+	return S_TO_US(s) / 2 + random_below((unsigned)s * 1000 / 2) * US_PER_MS;
+}
+
+/* What the delivery came to is written down; when even that fails, the lease runs out and it is
+ * tried again. */
+static int delivery_finish(
+	struct job_context *c, const struct outbox_lock_due_row *row, int rc, bool is_permanent)
+{
+	const char *error = c->db->fail->cause != NULL ? c->db->fail->cause : "refused";
+	i64 now_us = clock_now_us();
+
+	if (rc == 0)
+		return sql_outbox_done(c->db, now_us, row->outbox_id, NULL);
+	error = arena_strndup(c->db->arena, error, strnlen(error, 400));
+	fail_clear(c->db->fail);
+	bool gives_up = is_permanent || row->attempts + 1 >= ATTEMPTS_MAX;
+	LOG(WARN, gives_up ? "outbox_dead" : "outbox_retry", LOG_TEXT("id", row->public_id),
+		LOG_NUMBER("attempts", row->attempts + 1), LOG_TEXT("cause", error));
+	if (gives_up)
+		return sql_outbox_kill(c->db, error, row->outbox_id, NULL);
+	return sql_outbox_retry(
+		c->db, now_us + backoff_us(row->attempts), error, row->outbox_id, NULL);
+}
+
+static int job_outbox(struct job_context *c, bool *ret_again)
+{
+	struct delivery d = {.now_us = c->now_us};
+	bool is_permanent = false;
+
+	TRY(db_tx(c->db, delivery_take, &d));
+	if (!d.is_any)
+		return 0;
+	int rc = deliver(c, &d.row, &is_permanent);
+	*ret_again = true;
+	return delivery_finish(c, &d.row, rc, is_permanent);
+}
+
+static int job_gauges(struct job_context *c, bool *ret_again)
+{
+	struct outbox_counts_row counts;
+
+	(void)ret_again;
+	TRY(sql_outbox_counts(c->db, c->now_us, &counts));
+	metrics_set(METRIC_OUTBOX_PENDING, counts.pending);
+	metrics_set(METRIC_OUTBOX_DEAD, counts.dead);
+	metrics_set(METRIC_OUTBOX_OLDEST_S, (c->now_us - counts.oldest_at_us) / US_PER_S);
+	return 0;
+}
+
+/* Each statement takes at most a thousand rows, so that no lock is held long. */
+static int job_prune(struct job_context *c, bool *ret_again)
+{
+	i64 now_us = c->now_us, before_day = usage_day(now_us) - KEEP_TURN_DAYS;
+	u64 n[9] = {0};
+
+	TRY(sql_session_prune(c->db, now_us, &n[0]));
+	TRY(sql_code_prune(c->db, now_us, &n[1]));
+	TRY(sql_handoff_prune(c->db, now_us, &n[2]));
+	TRY(sql_oauth_prune(c->db, now_us, &n[3]));
+	TRY(sql_outbox_prune(c->db, now_us - S_TO_US(KEEP_DONE_S), &n[4]));
+	TRY(sql_idem_prune(c->db, now_us - S_TO_US(KEEP_IDEMPOTENCY_S), &n[5]));
+	TRY(sql_probe_prune(c->db, now_us - S_TO_US(KEEP_PROBES_S), &n[6]));
+	TRY(sql_turn_prune(c->db, before_day, &n[7]));
+	TRY(sql_turn_count_prune(c->db, before_day, &n[8]));
+	for (size_t i = 0; i < ARRAY_LEN(n); i++)
+		*ret_again = *ret_again || n[i] == 1000;
+	return 0;
+}
+
+static int probe(struct job_context *c, enum status_component component, const char *url)
+{
+	struct fail scratch = {.arena = c->db->arena};
+	struct net_request request = {.method = "GET", .url = url, .timeout_ms = 5000};
+	struct net_response response;
+
+	if (url[0] == '\0')
+		return 0;
+	int rc = net_call(c->net, c->db->arena, &request, &response, &scratch);
+	return status_note_probe(
+		c->db, component, rc == 0 && response.status < 500, clock_now_us());
+}
+
+static int job_probes(struct job_context *c, bool *ret_again)
+{
+	(void)ret_again;
+	TRY(probe(c, STATUS_ANTHROPIC_PROXY, c->options->status_ai_probe_url));
+	TRY(probe(c, STATUS_STRIPE, c->options->status_stripe_probe_url));
+	return probe(c, STATUS_DISCORD, c->options->status_discord_probe_url);
+}
+
+const struct job jobs[] = {
+	{"outbox", 1, job_outbox},
+	{"gauges", 5, job_gauges},
+	{"prune", 60, job_prune},
+	{"probes", 60, job_probes},
+	{NULL, 0, NULL},
+};

@@ -1,0 +1,28 @@
+/* The periodic work of turnpike-jobs: a table of name, period and function. */
+#ifndef TURNPIKE_JOBS_H
+#define TURNPIKE_JOBS_H
+
+#include "../fcgi/core/options.h"
+#include "../fcgi/db/db.h"
+#include "../fcgi/net/net.h"
+
+struct job_context {
+	const struct options *options;
+	struct db *db;
+	struct net *net;
+	i64 now_us;
+};
+
+struct job {
+	const char *name;
+	i64 every_s;
+	/* 0, or an error (its cause is in db->fail); the next turn tries again. *ret_again: there
+	 * is more to do at once. */
+	int (*run)(struct job_context *c, bool *ret_again);
+};
+
+/* Ends with a NULL name. Each runs in one process at a time (a named lock of the database holds the
+ * others back), except those that lock their rows themselves. */
+extern const struct job jobs[];
+
+#endif

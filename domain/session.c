@@ -1,0 +1,82 @@
+/* Session tokens: 32 random bytes for the client, their SHA-256 for us. */
+#include "session.h"
+
+#include <string.h>
+
+#include "../fcgi/core/clock.h"
+#include "../fcgi/core/crypto.h"
+#include "../fcgi/core/str.h"
+
+enum { TOKEN_CHARS = 43, LIFETIME_S = 30 * 86400, SLIDE_EVERY_S = 60, USER_AGENT_MAX = 200 };
+
+static bool token_is_formed(const char *opaque)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+	return strlen(opaque) == TOKEN_CHARS && strspn(opaque, alphabet) == TOKEN_CHARS;
+}
+
+int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us,
+	struct session_caller_row *ret)
+{
+	if (str_starts(token, SESSION_PREFIX))
+		token += strlen(SESSION_PREFIX);
+	if (!token_is_formed(token))
+		return fail(db->fail, E_UNAUTHORIZED, NULL);
+	struct sha256 hash = sha256(token, TOKEN_CHARS);
+	int rc = sql_session_caller(db, (struct sql_bytes){&hash, sizeof(hash)}, ret);
+	if (rc == SQL_NONE || (rc == 0 && ret->expires_at_us <= now_us))
+		return fail(db->fail, E_UNAUTHORIZED, NULL);
+	TRY(rc);
+	if (now_us - ret->last_seen_at_us >= S_TO_US(SLIDE_EVERY_S)) {
+		ret->last_seen_at_us = now_us;
+		ret->expires_at_us = now_us + S_TO_US(LIFETIME_S);
+		TRY(sql_session_slide(db,
+			&(struct session_slide_in){
+				.last_seen_at_us = now_us,
+				.expires_at_us = ret->expires_at_us,
+				.ip = ip,
+				.session_id = ret->session_id,
+			},
+			NULL));
+	}
+	return 0;
+}
+
+/* At most max bytes, cut between characters. */
+static const char *clipped(struct arena *a, const char *text, size_t max)
+{
+	size_t n = 0, length;
+
+	if (text == NULL || strlen(text) <= max)
+		return text;
+	while ((length = utf8_sequence(text + n, strlen(text + n))) > 0 && n + length <= max)
+		n += length;
+	return arena_strndup(a, text, n);
+}
+
+int session_create(struct db *db, u64 user_id, const struct session_device *device, i64 now_us,
+	struct session_token *ret)
+{
+	const char *opaque = random_token(db->arena);
+	struct sha256 hash = sha256(opaque, strlen(opaque));
+
+	TRY(sql_session_insert(db,
+		&(struct session_insert_in){
+			.public_id = public_id(db->arena, "sess_"),
+			.user_id = user_id,
+			.token_hash = {&hash, sizeof(hash)},
+			.device = device->device,
+			.device_name = device->device_name,
+			.user_agent = clipped(db->arena, device->user_agent, USER_AGENT_MAX),
+			.ip = device->ip,
+			.created_at_us = now_us,
+			.last_seen_at_us = now_us,
+			.expires_at_us = now_us + S_TO_US(LIFETIME_S),
+		},
+		NULL));
+	ret->token = arena_printf(db->arena, SESSION_PREFIX "%s", opaque);
+	ret->expires_at_us = now_us + S_TO_US(LIFETIME_S);
+	return 0;
+}

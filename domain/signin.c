@@ -1,0 +1,274 @@
+/* E-mail codes, hand-offs and identities. Everything here is used once, and consumed in the
+ * transaction that looks. */
+#include "signin.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../fcgi/core/buf.h"
+#include "../fcgi/core/clock.h"
+#include "../fcgi/core/crypto.h"
+#include "../fcgi/core/str.h"
+#include "outbox.h"
+
+bool signin_challenge_valid(const char *text)
+{
+	return strlen(text) == 43 &&
+	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
+		       43;
+}
+
+static struct sha256 code_mac(const struct options *options, const char *email, const char *code)
+{
+	char text[300];
+	int length = snprintf(text, sizeof(text), "signin-code\n%s\n%s", email, code);
+
+	return hmac_sha256(options->config_key, strlen(options->config_key), text, (size_t)length);
+}
+
+/* The link carries the code behind '#', so no server and no mail scanner that fetches it ever sees
+ * or uses it. */
+static int add_code_mail(struct db *db, const struct options *options, const char *email,
+	const char *code, const struct signin_purpose *purpose, i64 now_us)
+{
+	struct arena *a = db->arena;
+	const char *link = arena_printf(a, "%s/signin?email=%s%s#code=%s", options->public_url,
+		url_encode(a, email), purpose->is_ide ? "&from=ide" : "", code);
+	const char *text = arena_printf(a,
+		"Your sign-in code is %s\n\n"
+		"Type it where you asked for it, or open this page and press \"Sign in\":\n%s\n\n"
+		"The code works once and for 15 minutes; a newer one replaces it.\n"
+		"If you did not ask for it, ignore this mail: nobody can sign in without the "
+		"code.\n",
+		code, link);
+	const char *html = arena_printf(a,
+		"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sign-in "
+		"code</title>"
+		"<body style=\"font-family:system-ui,sans-serif;max-width:32rem;margin:2rem auto;"
+		"padding:0 1rem;color:#1c1f23\"><p>Your sign-in code is</p>"
+		"<p style=\"font-size:2rem;letter-spacing:.3rem;font-weight:600\">%s</p>"
+		"<p>Type it where you asked for it, or <a href=\"%s\">open the sign-in "
+		"page</a>.</p>"
+		"<p style=\"color:#5a6068\">The code works once and for 15 minutes; a newer one "
+		"replaces it. If you did not ask for it, ignore this mail: nobody can sign in "
+		"without "
+		"the code.</p></body></html>\n",
+		code, html_escape(a, link));
+	struct outbox_mail mail = {
+		.to = email,
+		.subject = arena_printf(a, "%s is your sign-in code", code),
+		.text = text,
+		.html = html,
+	};
+
+	return outbox_add_mail(db, &mail, now_us);
+}
+
+struct request_code {
+	const struct options *options;
+	const char *email;
+	const struct signin_purpose *purpose;
+	i64 now_us;
+};
+
+static int request_code_apply(struct db *db, void *arg)
+{
+	struct request_code *w = arg;
+	const char *code = arena_printf(db->arena, "%06u", random_below(1000000));
+	struct sha256 mac = code_mac(w->options, w->email, code);
+
+	TRY(sql_code_put(db,
+		&(struct code_put_in){
+			.email = w->email,
+			.code_mac = {&mac, sizeof(mac)},
+			.tries_left = CODE_TRIES,
+			.is_ide = w->purpose->is_ide,
+			.challenge = w->purpose->challenge,
+			.expires_at_us = w->now_us + S_TO_US(CODE_LIFETIME_S),
+		},
+		NULL));
+	return add_code_mail(db, w->options, w->email, code, w->purpose, w->now_us);
+}
+
+int signin_request_code(struct db *db, const struct options *options, const char *email,
+	const struct signin_purpose *purpose, i64 now_us)
+{
+	struct request_code w = {options, email, purpose, now_us};
+
+	return db_tx(db, request_code_apply, &w);
+}
+
+/* The user with this verified address; made when there is none. Inside a transaction. */
+static int user_of_email(struct db *db, const char *email, i64 now_us, u64 *ret_user_id)
+{
+	struct user_by_email_row row;
+	int rc = sql_user_by_email(db, email, &row);
+
+	if (rc == SQL_NONE) {
+		rc = sql_user_insert(db, public_id(db->arena, "usr_"), email, now_us, ret_user_id);
+		if (rc == 0)
+			return 0;
+		if (rc != SQL_CONFLICT)
+			return rc;
+		rc = sql_user_by_email(db, email, &row); /* somebody else was faster */
+	}
+	if (rc == SQL_NONE)
+		return fail_cause(db->fail, E_INTERNAL, "a user vanished while signing in");
+	TRY(rc);
+	*ret_user_id = row.user_id;
+	return 0;
+}
+
+struct use_code {
+	const struct options *options;
+	const char *email, *code;
+	i64 now_us;
+	bool is_right;
+	u64 user_id;
+	struct signin_purpose purpose;
+};
+
+static int use_code_apply(struct db *db, void *arg)
+{
+	struct use_code *w = arg;
+	struct code_lock_row row;
+	struct sha256 mac = code_mac(w->options, w->email, w->code);
+
+	w->is_right = false;
+	int rc = sql_code_lock(db, w->email, &row);
+	if (rc == SQL_NONE)
+		return 0;
+	TRY(rc);
+	if (row.expires_at_us <= w->now_us || row.tries_left <= 0)
+		return sql_code_delete(db, w->email, NULL);
+	if (!equal_ct(row.code_mac.data, &mac, sizeof(mac)))
+		return row.tries_left == 1 ? sql_code_delete(db, w->email, NULL)
+					   : sql_code_take_try(db, w->email, NULL);
+	TRY(sql_code_delete(db, w->email, NULL));
+	TRY(user_of_email(db, w->email, w->now_us, &w->user_id));
+	w->purpose = (struct signin_purpose){row.is_ide, row.challenge};
+	w->is_right = true;
+	return 0;
+}
+
+int signin_use_code(struct db *db, const struct options *options, const char *email,
+	const char *code, i64 now_us, u64 *ret_user_id, struct signin_purpose *ret_purpose)
+{
+	struct use_code w = {.options = options, .email = email, .code = code, .now_us = now_us};
+
+	/* A wrong try must stay counted, so it commits too; the answer is decided afterwards. */
+	TRY(db_tx(db, use_code_apply, &w));
+	if (!w.is_right)
+		return fail(db->fail, E_INVALID_CODE, NULL);
+	*ret_user_id = w.user_id;
+	*ret_purpose = w.purpose;
+	return 0;
+}
+
+int signin_handoff_create(
+	struct db *db, u64 user_id, const char *challenge, i64 now_us, const char **ret_handoff)
+{
+	const char *handoff = random_token(db->arena);
+	struct sha256 hash = sha256(handoff, strlen(handoff));
+
+	TRY(sql_handoff_insert(db,
+		&(struct handoff_insert_in){
+			.handoff_hash = {&hash, sizeof(hash)},
+			.user_id = user_id,
+			.challenge = challenge,
+			.expires_at_us = now_us + S_TO_US(HANDOFF_LIFETIME_S),
+		},
+		NULL));
+	*ret_handoff = handoff;
+	return 0;
+}
+
+struct use_handoff {
+	struct sha256 hash;
+	const char *verifier;
+	i64 now_us;
+	bool is_right;
+	u64 user_id;
+};
+
+static bool verifier_fits(struct arena *a, const char *challenge, const char *verifier)
+{
+	if (challenge == NULL)
+		return true;
+	if (verifier == NULL)
+		return false;
+	struct sha256 hash = sha256(verifier, strlen(verifier));
+	const char *text = base64url_encode(a, hash.byte, sizeof(hash.byte));
+	return strlen(text) == strlen(challenge) && equal_ct(text, challenge, strlen(text));
+}
+
+static int use_handoff_apply(struct db *db, void *arg)
+{
+	struct use_handoff *w = arg;
+	struct sql_bytes hash = {&w->hash, sizeof(w->hash)};
+	struct handoff_lock_row row;
+
+	w->is_right = false;
+	int rc = sql_handoff_lock(db, hash, &row);
+	if (rc == SQL_NONE)
+		return 0;
+	TRY(rc);
+	TRY(sql_handoff_delete(db, hash, NULL));
+	w->user_id = row.user_id;
+	w->is_right = row.expires_at_us > w->now_us &&
+		      verifier_fits(db->arena, row.challenge, w->verifier);
+	return 0;
+}
+
+int signin_handoff_use(
+	struct db *db, const char *handoff, const char *verifier, i64 now_us, u64 *ret_user_id)
+{
+	struct use_handoff w = {
+		.hash = sha256(handoff, strlen(handoff)), .verifier = verifier, .now_us = now_us};
+
+	TRY(db_tx(db, use_handoff_apply, &w));
+	if (!w.is_right)
+		return fail(db->fail, E_INVALID_CODE, NULL);
+	*ret_user_id = w.user_id;
+	return 0;
+}
+
+struct identity {
+	const char *provider, *subject, *email;
+	i64 now_us;
+	u64 user_id;
+};
+
+static int identity_apply(struct db *db, void *arg)
+{
+	struct identity *w = arg;
+	struct identity_find_row row;
+	int rc = sql_identity_find(db, w->provider, w->subject, &row);
+
+	if (rc == 0) {
+		w->user_id = row.user_id;
+		return 0;
+	}
+	if (rc != SQL_NONE)
+		return rc;
+	TRY(user_of_email(db, w->email, w->now_us, &w->user_id));
+	rc = sql_identity_insert(db,
+		&(struct identity_insert_in){
+			.user_id = w->user_id,
+			.provider = w->provider,
+			.subject = w->subject,
+			.created_at_us = w->now_us,
+		},
+		NULL);
+	return rc == SQL_CONFLICT ? 0 : rc; /* the same person in another window */
+}
+
+int signin_identity_user(struct db *db, const char *provider, const char *subject,
+	const char *email, i64 now_us, u64 *ret_user_id)
+{
+	struct identity w = {provider, subject, email, now_us, 0};
+
+	TRY(db_tx(db, identity_apply, &w));
+	*ret_user_id = w.user_id;
+	return 0;
+}

@@ -1,0 +1,34 @@
+/* Who is calling. How a credential is found in a request is known here; what it means is asked of
+ * the family. */
+#ifndef TURNPIKE_AUTH_H
+#define TURNPIKE_AUTH_H
+
+#include "../core/types.h"
+
+enum auth_kind {
+#define A(name, scheme, text) AUTH_##name,
+#include "auth.def"
+#undef A
+	AUTH_MAX
+};
+
+struct auth_info {
+	const char *name, *scheme, *text;
+};
+
+extern const struct auth_info auth_table[AUTH_MAX];
+
+struct caller {
+	enum auth_kind kind;
+	u64 user_id, session_id;
+	const void *account; /* what the family's authenticate() found, for its handlers */
+};
+
+struct req;
+
+/* The route's authentication, by the family's authenticate(). 0 or E_UNAUTHORIZED. */
+int auth_check(struct req *r);
+/* The token of "Authorization: Bearer <token>" (RFC 6750; the scheme in any case), or NULL. */
+const char *auth_bearer(const struct req *r);
+
+#endif

@@ -1,0 +1,14 @@
+/* What the dialects share. */
+#include "dialect.h"
+
+void dialect_message(const struct fail *fail, struct buf *out)
+{
+	buf_str(out, fail->detail != NULL ? fail->detail : error_table[fail->code].text);
+	for (size_t i = 0; i < fail->n_fault; i++) {
+		const struct fault *f = &fail->fault[i];
+		buf_printf(out, "%s %s: %s", i == 0 ? "" : ";",
+			f->field[0] != '\0' ? f->field : "body", f->rule);
+		if (f->has_limit)
+			buf_printf(out, " %lld", (long long)f->limit);
+	}
+}

@@ -1,0 +1,95 @@
+/* One request on its way through serve(): what was asked, who asks, what is answered. */
+#ifndef TURNPIKE_REQUEST_H
+#define TURNPIKE_REQUEST_H
+
+#include "../core/buf.h"
+#include "../core/options.h"
+#include "../db/db.h"
+#include "route.h"
+
+struct FCGX_Stream;
+struct net;
+struct window_map;
+
+/* What all threads of a worker process share; read-only after the start. */
+struct worker {
+	const struct options *options;
+	enum pool pool;
+	struct router *router;
+	struct db_pool *db_pool;
+	struct window_map *windows;
+	bool limits_dry_run;
+	i64 started_mono_us;
+};
+
+struct param {
+	const char *name, *value;
+};
+
+/* An Idempotency-Key under way: assurance.md section 2. */
+struct idem {
+	bool is_active, is_stored;
+	const char *key;
+	unsigned char fingerprint[32];
+	u64 idem_id;
+};
+
+struct response {
+	int status;
+	const char *content_type; /* NULL: no body */
+	const char *body;
+	size_t body_length;
+	struct buf header; /* further lines, each ended by CRLF */
+	bool is_ready;	   /* the handler wrote it; otherwise the out struct is encoded */
+	const char *cache_control;
+};
+
+struct req {
+	struct worker *worker;
+	struct net *net; /* this thread's connections to the outside */
+	struct arena *arena;
+	struct fail *fail;
+	struct db db;
+	i64 now_us; /* when it arrived, wall clock */
+
+	/* what nginx says */
+	char *const *env;
+	struct FCGX_Stream *body_stream;
+	int client_fd; /* closed by nginx when the client goes */
+	const char *method_text, *path, *raw_uri, *query;
+	enum method method;
+	bool is_head, is_options;
+	const char *content_type, *remote_addr, *request_id, *limit_status;
+	const char *authorization, *origin, *cookie, *idempotency_key, *if_none_match, *user_agent;
+	const char *body;
+	size_t body_length, content_length;
+
+	/* what it turns out to be */
+	const struct family *family;
+	const struct route *route;
+	size_t route_index;
+	struct param param[ROUTE_PARAMS_MAX];
+	size_t n_params;
+	const char *allow;
+	struct caller caller;
+	void *in, *out;
+	struct idem idem;
+	struct response response;
+};
+
+/* Reads the CGI environment: method, path, the headers that the platform needs. 0, E_BAD_REQUEST,
+ * E_METHOD_NOT_ALLOWED. */
+int req_parse(struct req *r);
+/* A header by its CGI name ("HTTP_ACCEPT"), or NULL. */
+const char *req_header(const struct req *r, const char *cgi_name);
+/* The value of a cookie, or NULL; when it appears twice: NULL. */
+const char *req_cookie(struct req *r, const char *name);
+/* Reads the body, at most the route's size. 0 or E_PAYLOAD_TOO_LARGE. */
+int req_body(struct req *r);
+/* Path, query and body into r->in by r->route->in; all faults noted. 0 or the error of the first.
+ */
+int req_bind(struct req *r);
+/* Whether the client has gone (its connection to us was closed). For handlers that wait. */
+bool req_client_gone(const struct req *r);
+
+#endif

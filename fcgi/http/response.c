@@ -1,0 +1,158 @@
+/* Building and sending answers. */
+#include "response.h"
+
+#include <fcgiapp.h>
+#include <string.h>
+
+#include "../core/crypto.h"
+#include "../core/str.h"
+#include "dialect.h"
+
+static const char json_type[] = "application/json; charset=utf-8";
+
+int resp_text(struct req *r, int status, const char *content_type, const char *body, size_t length)
+{
+	r->response.status = status;
+	r->response.content_type = content_type;
+	r->response.body = body;
+	r->response.body_length = length;
+	r->response.is_ready = true;
+	return 0;
+}
+
+int resp_json(struct req *r, const struct schema *schema, const void *value)
+{
+	struct buf b;
+
+	buf_init(&b, r->arena, 512);
+	schema_encode(schema, value, &b);
+	buf_char(&b, '\n');
+	return resp_text(r, r->route->status, json_type, b.data, b.length);
+}
+
+int resp_empty(struct req *r, int status)
+{
+	return resp_text(r, status, NULL, "", 0);
+}
+
+void resp_header(struct req *r, const char *name, const char *value)
+{
+	struct buf *h = &r->response.header;
+
+	if (strpbrk(value, "\r\n") != NULL)
+		return;
+	if (h->data == NULL)
+		buf_init(h, r->arena, 256);
+	buf_str(h, name);
+	buf_str(h, ": ");
+	buf_str(h, value);
+	buf_str(h, "\r\n");
+}
+
+int resp_redirect(struct req *r, const char *location)
+{
+	for (const char *p = location; *p != '\0'; p++)
+		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
+			return fail_cause(
+				r->fail, E_INTERNAL, "a redirect with control characters");
+	resp_header(r, "Location", location);
+	return resp_empty(r, 302);
+}
+
+int resp_etag(struct req *r)
+{
+	struct sha256 hash = sha256(r->response.body, r->response.body_length);
+	const char *tag = arena_printf(r->arena, "\"%s\"", hex_encode(r->arena, hash.byte, 16));
+
+	resp_header(r, "ETag", tag);
+	if (r->if_none_match != NULL &&
+		(strstr(r->if_none_match, tag) != NULL || str_equal(r->if_none_match, "*")))
+		return resp_empty(r, 304);
+	return 0;
+}
+
+void resp_error(struct req *r)
+{
+	const struct error_info *info = &error_table[r->fail->code];
+	const struct dialect *dialect = r->family != NULL ? r->family->dialect : &dialect_product;
+	struct buf b;
+
+	r->response.header = (struct buf){0};
+	if (r->fail->code == E_UNAVAILABLE && r->fail->retry_after_s == 0)
+		r->fail->retry_after_s = 1;
+	buf_init(&b, r->arena, 256);
+	dialect->render(r->fail, &b);
+	resp_text(r, info->status, dialect->content_type, b.data, b.length);
+	if (info->status == 401)
+		resp_header(r, "WWW-Authenticate", "Bearer");
+	if (r->fail->retry_after_s > 0 && dialect->retry_after)
+		resp_header(r, "Retry-After",
+			arena_printf(r->arena, "%lld", (long long)r->fail->retry_after_s));
+	if (r->allow != NULL)
+		resp_header(r, "Allow", r->allow);
+	r->response.cache_control = "no-store";
+}
+
+static void put_cors(struct req *r, struct buf *b)
+{
+	if (r->route == NULL)
+		return;
+	if ((r->route->flags & PUBLIC_CORS) != 0) {
+		buf_str(b, "Access-Control-Allow-Origin: *\r\n");
+	} else if (r->origin != NULL && str_equal(r->origin, r->worker->options->public_url)) {
+		buf_str(b, "Access-Control-Allow-Origin: ");
+		buf_str(b, r->origin);
+		buf_str(b, "\r\nVary: Origin\r\n");
+	} else {
+		return;
+	}
+	if (r->is_options) {
+		buf_str(b, "Access-Control-Allow-Methods: ");
+		buf_str(b, r->allow);
+		buf_str(b, "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type, "
+			   "Idempotency-Key\r\nAccess-Control-Max-Age: 600\r\n");
+	}
+}
+
+static void put_cache_control(struct req *r, struct buf *b)
+{
+	const char *value = r->response.cache_control;
+
+	buf_str(b, "Cache-Control: ");
+	if (value != NULL)
+		buf_str(b, value);
+	else if (r->route != NULL && r->route->cache_s > 0)
+		buf_printf(b, "public, max-age=%d", r->route->cache_s);
+	else
+		buf_str(b, "no-store");
+	buf_str(b, "\r\n");
+}
+
+int resp_send(struct req *r, struct FCGX_Stream *out)
+{
+	struct response *a = &r->response;
+	struct buf b;
+	bool has_body = a->content_type != NULL;
+
+	buf_init(&b, r->arena, a->body_length + a->header.length + 512);
+	buf_str(&b, "Status: ");
+	buf_i64(&b, a->status);
+	buf_str(&b, "\r\n");
+	if (has_body) {
+		buf_str(&b, "Content-Type: ");
+		buf_str(&b, a->content_type);
+		buf_str(&b, "\r\nContent-Length: ");
+		buf_i64(&b, (i64)a->body_length);
+		buf_str(&b, "\r\n");
+	}
+	put_cache_control(r, &b);
+	put_cors(r, &b);
+	if (a->header.length > 0)
+		buf_bytes(&b, a->header.data, a->header.length);
+	buf_str(&b, "\r\n");
+	if (has_body && !r->is_head)
+		buf_bytes(&b, a->body, a->body_length);
+	if (FCGX_PutStr(b.data, (int)b.length, out) < 0)
+		return -1;
+	return FCGX_GetError(out) != 0 ? -1 : 0;
+}

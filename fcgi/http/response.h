@@ -1,0 +1,24 @@
+/* What handlers may say besides filling their out struct. */
+#ifndef TURNPIKE_RESPONSE_H
+#define TURNPIKE_RESPONSE_H
+
+#include "request.h"
+
+/* Encodes value as the answer with the route's status. */
+int resp_json(struct req *r, const struct schema *schema, const void *value);
+/* An answer without body: 204, 304. */
+int resp_empty(struct req *r, int status);
+/* A body that is written already. It lives in the arena. */
+int resp_text(struct req *r, int status, const char *content_type, const char *body, size_t length);
+/* 302 to an absolute address or path; control characters in it are refused (E_INTERNAL). */
+int resp_redirect(struct req *r, const char *location);
+/* A header line; name and value without CR and LF, else it is left out. */
+void resp_header(struct req *r, const char *name, const char *value);
+/* ETag of the body that is ready, and 304 when the client has it (RFC 9110 section 13.1.2). */
+int resp_etag(struct req *r);
+/* Turns r->fail into the answer, in the family's dialect. */
+void resp_error(struct req *r);
+/* Sends status line, headers and body. 0, or -1 when the client is gone. */
+int resp_send(struct req *r, struct FCGX_Stream *out);
+
+#endif

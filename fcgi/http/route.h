@@ -1,0 +1,98 @@
+/* Route tables: one per family, C data. From them come dispatch, nginx's locations, the OpenAPI
+ * document and the list that `turnpike routes` prints. */
+#ifndef TURNPIKE_ROUTE_H
+#define TURNPIKE_ROUTE_H
+
+#include "../auth/auth.h"
+#include "../core/errors.h"
+#include "../limit/limits.h"
+#include "schema.h"
+
+struct req;
+
+enum method { GET, POST, PUT, PATCH, DELETE, METHOD_MAX };
+
+extern const char *const method_names[METHOD_MAX];
+
+/* A pool is a name and its three options (options.def). */
+enum pool { POOL_CORE, POOL_AUTH, POOL_OPS, POOL_SANDBOX, POOL_MAX };
+
+extern const char *const pool_names[POOL_MAX];
+
+enum route_flags {
+	IDEMPOTENT = 1,	 /* honours Idempotency-Key */
+	PUBLIC_CORS = 2, /* any origin may read it */
+	STREAM = 4,	 /* nginx must not buffer the answer */
+	HIDDEN = 8,	 /* not in `turnpike routes` nor in the OpenAPI document */
+	LOCAL = 16,	 /* nginx lets only this machine in */
+	FORM = 32,	 /* the body is application/x-www-form-urlencoded */
+};
+
+enum { ROUTE_PARAMS_MAX = 4, ROUTE_ERRORS_MAX = 6, BODY_DEFAULT_BYTES = 64 * 1024 };
+
+struct route {
+	enum method method;
+	const char *path; /* "/api/account/sessions/{session_id}" */
+	enum auth_kind auth;
+	enum limit_id limit;
+	unsigned flags;
+	int (*run)(struct req *r, const void *in, void *out);
+	const struct schema *in, *out; /* NULL: none */
+	int status;		       /* of success */
+	const char *summary;
+	/* Where the row differs from its family or needs more words: */
+	enum pool pool;	   /* 0 (core): the family's */
+	size_t body_bytes; /* largest body; 0: BODY_DEFAULT_BYTES */
+	int cache_s; /* Cache-Control: public, max-age; nginx keeps it for a second. 0: no-store */
+	const char *produces; /* content type of an answer without schema: "text/html" */
+	enum error errors[ROUTE_ERRORS_MAX]; /* beyond those that follow from auth, limit and in */
+	int other_status;		     /* a second success: 204, 302, 304; 0: none */
+};
+
+/* A row; members that it does not name are as in struct route, and may follow by name. */
+#define ROUTE(m, p, a, l, f, fn, i, o, s, text, ...)                                              \
+	{                                                                                         \
+		.method = (m), .path = (p), .auth = AUTH_##a, .limit = LIMIT_##l, .flags = (f),   \
+		.run = (fn), .in = (i), .out = (o), .status = (s), .summary = (text), __VA_ARGS__ \
+	}
+#define IN(T) &T##_schema
+#define OUT(T) &T##_schema
+#define NO_IN NULL
+#define NO_OUT NULL
+#define ERRORS(...) .errors = {__VA_ARGS__}
+
+struct family {
+	const char *name;
+	const char *title;	   /* for the OpenAPI document */
+	const char *const *prefix; /* every path starts with one of these; ends with NULL */
+	const struct dialect *dialect;
+	enum pool pool;
+	const struct route *route;
+	size_t n_routes;
+	/* Resolves the credential that r->route->auth asks for and fills r->caller. */
+	int (*authenticate)(struct req *r);
+};
+
+/* All families, in the order of `turnpike routes`; ends with NULL (handlers/families.c). */
+extern const struct family *const families[];
+
+static inline enum pool route_pool(const struct family *family, const struct route *route)
+{
+	return route->pool != POOL_CORE ? route->pool : family->pool;
+}
+
+/* The routes of one pool, compiled for look-up; or of all, with POOL_MAX. */
+struct router;
+
+/* Checks all tables; NULL and one sentence on `why` (which row, what is wrong) when they are
+ * inconsistent. */
+struct router *router_new(enum pool pool, char *why, size_t why_size);
+void router_free(struct router *router);
+/* Labels "GET /api/account/me" of the routes, in index order, for the metrics. */
+const char *const *router_labels(const struct router *router, size_t *ret_n);
+
+/* Finds r->route, r->family, r->route_index and r->param for r->path and r->method.
+ * 0, E_NOT_FOUND, or E_METHOD_NOT_ALLOWED with r->allow set. */
+int route_find(struct req *r);
+
+#endif

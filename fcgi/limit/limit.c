@@ -1,0 +1,77 @@
+/* The limit stage of a request, on the shared windows. */
+#include "limit.h"
+
+#include <string.h>
+
+#include "../core/clock.h"
+#include "../core/log.h"
+#include "../core/metrics.h"
+#include "../core/str.h"
+#include "../http/request.h"
+#include "window.h"
+
+enum { KEY_MAX = 300 };
+
+static void note_dry_run(struct req *r, enum limit_id limit, const char *counted_by)
+{
+	metrics_limit(limit, true, true);
+	LOG(INFO, "limit_dry_run", LOG_TEXT("request_id", r->request_id),
+		LOG_TEXT("limit", limit_table[limit].name), LOG_TEXT("counted_by", counted_by));
+}
+
+static int count(struct req *r, enum limit_id limit, const void *key, size_t length)
+{
+	const struct limit_row *row = &limit_table[limit];
+	unsigned char full[KEY_MAX];
+
+	full[0] = (unsigned char)limit;
+	if (length > sizeof(full) - 1)
+		length = sizeof(full) - 1;
+	memcpy(full + 1, key, length);
+	struct window_answer answer = window_hit(
+		r->worker->windows, full, length + 1, row->count, row->window_s, r->now_us);
+	if (answer.admitted) {
+		metrics_limit(limit, false, false);
+		return 0;
+	}
+	if (r->worker->limits_dry_run) {
+		note_dry_run(r, limit, "worker");
+		return 0;
+	}
+	metrics_limit(limit, true, false);
+	return fail_later(r->fail, E_RATE_LIMITED, answer.retry_after_s);
+}
+
+int limit_hit_address(struct req *r, enum limit_id limit)
+{
+	unsigned char key[16];
+	size_t length = 0;
+
+	if (r->remote_addr == NULL || !ip_key(r->remote_addr, key, &length))
+		return fail_cause(r->fail, E_INTERNAL, "no client address");
+	return count(r, limit, key, length);
+}
+
+int limit_hit(struct req *r, enum limit_id limit, const char *key)
+{
+	return count(r, limit, key, strlen(key));
+}
+
+int limit_check(struct req *r)
+{
+	const struct limit_row *row = &limit_table[r->route->limit];
+
+	if (r->limit_status != NULL && str_equal(r->limit_status, "REJECTED_DRY_RUN"))
+		note_dry_run(r, r->route->limit, "nginx");
+	if (!limit_in_worker(row))
+		return 0;
+	switch (row->key) {
+	case LIMIT_KEY_IP:
+		return limit_hit_address(r, r->route->limit);
+	case LIMIT_KEY_USER:
+		return count(r, r->route->limit, &r->caller.user_id, sizeof(r->caller.user_id));
+	case LIMIT_KEY_EMAIL:
+		break; /* the handler knows the address and calls limit_hit() */
+	}
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* Limits that nginx cannot count: per user, per e-mail, exact windows. */
+#ifndef TURNPIKE_LIMIT_H
+#define TURNPIKE_LIMIT_H
+
+#include "limits.h"
+
+struct req;
+
+/* Counts the request against its route's limit, where that is counted here (limits.def), and notes
+ * what nginx decided in a dry run. 0 or E_RATE_LIMITED with Retry-After. */
+int limit_check(struct req *r);
+/* Counts one more hit of `limit` for `key` (a user id, an e-mail address): limits inside a handler.
+ */
+int limit_hit(struct req *r, enum limit_id limit, const char *key);
+/* The same for the address of the client. */
+int limit_hit_address(struct req *r, enum limit_id limit);
+
+#endif

@@ -1,0 +1,6 @@
+/* The families, in the order of `turnpike routes`. */
+#include "../fcgi/http/route.h"
+
+extern const struct family product_family, ops_family, sandbox_family;
+
+const struct family *const families[] = {&product_family, &ops_family, &sandbox_family, NULL};

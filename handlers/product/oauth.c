@@ -1,0 +1,151 @@
+/* Signing in with GitHub or Google: authorization code with PKCE S256 and a signed, single-use
+ * state that is bound to a cookie (RFC 6749, RFC 7636, upstreams.md section 3). */
+#include <string.h>
+
+#include "../../domain/oauth.h"
+#include "../../domain/signin.h"
+#include "../../fcgi/core/clock.h"
+#include "../../fcgi/core/log.h"
+#include "../../fcgi/core/str.h"
+#include "../../fcgi/http/request.h"
+#include "../../fcgi/http/response.h"
+#include "product.h"
+
+#define COOKIE_NAME "turnpike_oauth"
+
+struct product_oauth_start_in {
+	const char *provider, *from, *challenge;
+};
+SCHEMA(product_oauth_start_in,
+	STR(product_oauth_start_in, provider, REQUIRED, PATH, .max = 16, .error = E_NOT_FOUND),
+	STR(product_oauth_start_in, from, QUERY, .values = "ide|web"),
+	STR(product_oauth_start_in, challenge, QUERY, .min = 43, .max = 43,
+		DOC("PKCE S256 challenge that the exchange of the hand-off will ask for")));
+
+static const char *redirect_uri(struct req *r, const char *provider)
+{
+	return arena_printf(r->arena, "%s/api/auth/oauth/%s/callback",
+		r->worker->options->public_url, provider);
+}
+
+/* HttpOnly and only for the callback; Lax, since the provider sends the browser back from its own
+ * site. */
+static void set_cookie(struct req *r, const char *value, int max_age_s)
+{
+	bool secure = str_starts(r->worker->options->public_url, "https:");
+
+	resp_header(r, "Set-Cookie",
+		arena_printf(r->arena,
+			COOKIE_NAME
+			"=%s; Path=/api/auth/oauth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
+			value, max_age_s, secure ? "; Secure" : ""));
+}
+
+int product_oauth_start(struct req *r, const void *in_, void *out)
+{
+	const struct product_oauth_start_in *in = in_;
+	const struct options *options = r->worker->options;
+	struct oauth_provider provider;
+	struct oauth_attempt attempt;
+	bool is_ide = in->from != NULL && str_equal(in->from, "ide");
+
+	(void)out;
+	if (!oauth_provider_find(options, in->provider, &provider))
+		return fail(r->fail, E_NOT_FOUND,
+			"The provider is 'github' or 'google', where the "
+			"operator has set it up.");
+	if (in->challenge != NULL && !signin_challenge_valid(in->challenge)) {
+		fail_fault(r->fail, "challenge", "base64url");
+		return fail(r->fail, E_INVALID_FIELD, NULL);
+	}
+	TRY(oauth_begin(&r->db, options, &provider, is_ide, in->challenge, r->now_us, &attempt));
+	set_cookie(r, attempt.cookie, OAUTH_LIFETIME_S);
+	return resp_redirect(r,
+		oauth_authorize_url(r->arena, &provider, &attempt, redirect_uri(r, in->provider)));
+}
+
+struct product_oauth_callback_in {
+	const char *provider, *code, *state, *error;
+};
+SCHEMA(product_oauth_callback_in,
+	STR(product_oauth_callback_in, provider, REQUIRED, PATH, .max = 16, .error = E_NOT_FOUND),
+	STR(product_oauth_callback_in, code, QUERY, .max = 2000),
+	STR(product_oauth_callback_in, state, QUERY, .max = 500),
+	STR(product_oauth_callback_in, error, QUERY, .max = 200));
+
+static int html_page(struct req *r, int status, const char *heading, const char *text)
+{
+	const char *page = arena_printf(r->arena,
+		"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+		"<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+		"<title>%s</title><link rel=\"stylesheet\" href=\"/assets/turnpike.css\"></head>"
+		"<body><main class=\"card\"><h1>%s</h1><p>%s</p>"
+		"<p><a href=\"/signin\">Back to sign-in</a></p></main></body></html>\n",
+		heading, heading, text);
+
+	resp_header(r, "Content-Security-Policy",
+		"default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'");
+	return resp_text(r, status, "text/html; charset=utf-8", page, strlen(page));
+}
+
+static int failure_page(struct req *r)
+{
+	enum error code = r->fail->code;
+	struct fail failure = *r->fail;
+
+	fail_clear(r->fail);
+	if (code == E_UPSTREAM_ERROR || code == E_UPSTREAM_TIMEOUT) {
+		LOG(WARN, "oauth_upstream_failed", LOG_TEXT("request_id", r->request_id),
+			LOG_TEXT("cause", failure.cause));
+		return html_page(r, 502, "The provider did not answer",
+			"Signing in did not work because the provider could not be reached. "
+			"Please try again in a moment, or use an e-mail code.");
+	}
+	if (code == E_FORBIDDEN)
+		return html_page(r, 401, "No verified e-mail address",
+			"The provider has no verified e-mail address of yours. Verify one there, "
+			"or "
+			"sign in with an e-mail code.");
+	if (code == E_INVALID_CODE)
+		return html_page(r, 400, "This sign-in has expired",
+			"The sign-in was started somewhere else, too long ago, or has been used "
+			"already. Please start again.");
+	*r->fail = failure;
+	return (int)code;
+}
+
+static int finish(struct req *r, const struct product_oauth_callback_in *in,
+	const struct oauth_provider *provider)
+{
+	struct oauth_result result;
+	const char *handoff;
+	u64 user_id;
+
+	TRY(oauth_resume(&r->db, r->worker->options, provider, in->state,
+		req_cookie(r, COOKIE_NAME), r->now_us, &result));
+	if (in->error != NULL)
+		return resp_redirect(r, "/signin?error=access_denied");
+	if (in->code == NULL)
+		return fail(r->fail, E_INVALID_CODE, NULL);
+	TRY(oauth_identity(
+		r->net, &r->db, provider, in->code, redirect_uri(r, in->provider), &result));
+	TRY(signin_identity_user(
+		&r->db, provider->name, result.subject, result.email, r->now_us, &user_id));
+	TRY(signin_handoff_create(&r->db, user_id, result.challenge, r->now_us, &handoff));
+	/* Both go through our page, which knows how to open the IDE and what to do when that fails.
+	 */
+	return resp_redirect(r, arena_printf(r->arena, "/signin%s#handoff=%s",
+					result.is_ide ? "?from=ide" : "", handoff));
+}
+
+int product_oauth_callback(struct req *r, const void *in_, void *out)
+{
+	const struct product_oauth_callback_in *in = in_;
+	struct oauth_provider provider;
+
+	(void)out;
+	if (!oauth_provider_find(r->worker->options, in->provider, &provider))
+		return fail(r->fail, E_NOT_FOUND, NULL);
+	set_cookie(r, "", 0);
+	return finish(r, in, &provider) == 0 ? 0 : failure_page(r);
+}

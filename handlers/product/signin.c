@@ -1,0 +1,176 @@
+/* Signing in with a code from an e-mail, hand-off to the IDE, signing out (product.md section 2).
+ */
+#include "../../domain/signin.h"
+
+#include <string.h>
+
+#include "../../fcgi/auth/auth.h"
+#include "../../fcgi/core/email.h"
+#include "../../fcgi/core/log.h"
+#include "../../fcgi/http/request.h"
+#include "../../fcgi/limit/limit.h"
+#include "product.h"
+
+/* Every use of a credential that made or ended a session leaves one line in the event log. */
+static void log_security(const struct req *r, const char *event, const char *user_id)
+{
+	LOG(INFO, event, LOG_TEXT("request_id", r->request_id), LOG_TEXT("user", user_id));
+}
+
+int product_authenticate(struct req *r)
+{
+	const char *token = auth_bearer(r);
+	struct session_caller_row *row = arena_new(r->arena, struct session_caller_row);
+
+	if (token == NULL)
+		return fail(r->fail, E_UNAUTHORIZED, NULL);
+	TRY(session_resolve(&r->db, token, r->remote_addr, r->now_us, row));
+	r->caller.user_id = row->user_id;
+	r->caller.session_id = row->session_id;
+	r->caller.account = row;
+	return 0;
+}
+
+const struct session_caller_row *product_account(const struct req *r)
+{
+	return r->caller.account;
+}
+
+SCHEMA(product_signed_in,
+	STR(product_signed_in, token, REQUIRED, DOC("session:..., shown only here")),
+	TIME_S(product_signed_in, expires_at_us, REQUIRED, .json = "expires_at"),
+	OBJECT(product_signed_in, user, product_me, REQUIRED),
+	STR(product_signed_in, redirect, DOC("hypex:// address that hands over to the IDE")));
+
+int product_sign_in(struct req *r, u64 user_id, const char *device, const char *device_name,
+	struct product_signed_in *out)
+{
+	struct session_device where = {device, device_name, r->user_agent, r->remote_addr};
+	struct session_caller_row row;
+	struct session_token token;
+
+	TRY(session_create(&r->db, user_id, &where, r->now_us, &token));
+	TRY(session_resolve(&r->db, token.token, r->remote_addr, r->now_us, &row));
+	out->token = token.token;
+	out->expires_at_us = token.expires_at_us;
+	out->user = arena_new(r->arena, struct product_me);
+	product_me_fill(out->user, &row);
+	log_security(r, "signed_in", row.public_id);
+	return 0;
+}
+
+struct product_code_request_in {
+	const char *email, *from, *device, *challenge;
+};
+SCHEMA(product_code_request_in,
+	STR(product_code_request_in, email, REQUIRED, .max = 1000, .error = E_INVALID_EMAIL),
+	STR(product_code_request_in, from, .values = "ide|web"),
+	STR(product_code_request_in, device, .max = 64),
+	STR(product_code_request_in, challenge, .min = 43, .max = 43,
+		DOC("PKCE S256 challenge that the exchange of the hand-off will ask for")));
+
+struct product_code_request {
+	bool ok;
+	i64 expires_in;
+};
+SCHEMA(product_code_request, BOOL(product_code_request, ok, REQUIRED),
+	I64(product_code_request, expires_in, REQUIRED, DOC("Seconds")));
+
+int product_code_request(struct req *r, const void *in_, void *out_)
+{
+	const struct product_code_request_in *in = in_;
+	struct product_code_request *out = out_;
+	const char *email = mail_address_normal(r->arena, in->email);
+	struct signin_purpose purpose = {
+		.is_ide = in->from != NULL && strcmp(in->from, "ide") == 0,
+		.challenge = in->challenge,
+	};
+
+	if (email == NULL)
+		return fail(r->fail, E_INVALID_EMAIL, NULL);
+	if (in->challenge != NULL && !signin_challenge_valid(in->challenge)) {
+		fail_fault(r->fail, "challenge", "base64url");
+		return fail(r->fail, E_INVALID_FIELD, NULL);
+	}
+	TRY(limit_hit(r, LIMIT_CODE_EMAIL, email));
+	TRY(limit_hit_address(r, LIMIT_CODE_IP));
+	TRY(signin_request_code(&r->db, r->worker->options, email, &purpose, r->now_us));
+	*out = (struct product_code_request){true, CODE_LIFETIME_S};
+	return 0;
+}
+
+struct product_code_verify_in {
+	const char *email, *code, *device, *device_name;
+};
+SCHEMA(product_code_verify_in,
+	STR(product_code_verify_in, email, REQUIRED, .max = 1000, .error = E_INVALID_CODE),
+	STR(product_code_verify_in, code, REQUIRED, .min = 6, .max = 6, .error = E_INVALID_CODE),
+	STR(product_code_verify_in, device, .max = 64),
+	STR(product_code_verify_in, device_name, .max = 80));
+
+int product_code_verify(struct req *r, const void *in_, void *out_)
+{
+	const struct product_code_verify_in *in = in_;
+	struct product_signed_in *out = out_;
+	const char *email = mail_address_normal(r->arena, in->email), *handoff;
+	struct signin_purpose purpose;
+	u64 user_id;
+
+	if (email == NULL)
+		return fail(r->fail, E_INVALID_CODE, NULL);
+	TRY(signin_use_code(
+		&r->db, r->worker->options, email, in->code, r->now_us, &user_id, &purpose));
+	TRY(product_sign_in(r, user_id, in->device, in->device_name, out));
+	if (purpose.is_ide) {
+		TRY(signin_handoff_create(&r->db, user_id, purpose.challenge, r->now_us, &handoff));
+		out->redirect = arena_printf(r->arena, "hypex://auth?handoff=%s", handoff);
+	}
+	return 0;
+}
+
+struct product_exchange_in {
+	const char *handoff, *verifier, *device, *device_name;
+};
+SCHEMA(product_exchange_in,
+	STR(product_exchange_in, handoff, REQUIRED, .max = 64, .error = E_INVALID_CODE),
+	STR(product_exchange_in, verifier, .max = 128), STR(product_exchange_in, device, .max = 64),
+	STR(product_exchange_in, device_name, .max = 80));
+
+int product_handoff_exchange(struct req *r, const void *in_, void *out_)
+{
+	const struct product_exchange_in *in = in_;
+	u64 user_id;
+
+	TRY(signin_handoff_use(&r->db, in->handoff, in->verifier, r->now_us, &user_id));
+	return product_sign_in(r, user_id, in->device, in->device_name, out_);
+}
+
+int product_signout(struct req *r, const void *in, void *out_)
+{
+	struct product_ok *out = out_;
+
+	(void)in;
+	TRY(sql_session_end(&r->db, r->caller.session_id, NULL));
+	log_security(r, "signed_out", product_account(r)->public_id);
+	out->ok = true;
+	return 0;
+}
+
+struct product_revoked {
+	bool ok;
+	i64 revoked;
+};
+SCHEMA(product_revoked, BOOL(product_revoked, ok, REQUIRED),
+	I64(product_revoked, revoked, REQUIRED, DOC("How many sessions were ended")));
+
+int product_signout_others(struct req *r, const void *in, void *out_)
+{
+	struct product_revoked *out = out_;
+	u64 n;
+
+	(void)in;
+	TRY(sql_session_end_others(&r->db, r->caller.user_id, r->caller.session_id, &n));
+	log_security(r, "signed_out_others", product_account(r)->public_id);
+	*out = (struct product_revoked){true, (i64)n};
+	return 0;
+}

@@ -1,0 +1,49 @@
+-- The users table. Lock order of all transactions: users, session, the rest by name; ids ascending.
+
+-- user_by_email :one
+-- The user that a verified e-mail address signs in.
+-- in:  email str(254)
+-- out: user_id u64
+SELECT user_id FROM users WHERE email = ?;
+
+-- user_insert :insert unique
+-- A new user. SQL_CONFLICT when the address has just been taken.
+-- in:  public_id str(28), email str(254), created_at_us i64
+INSERT INTO users (public_id, email, created_at_us) VALUES (?, ?, ?);
+
+-- user_lock :one
+-- Locks a user for the rest of the transaction.
+-- in:  user_id u64
+-- out: email str(254)?, plan str(32), renews_at_us i64?
+SELECT email, plan, renews_at_us FROM users WHERE user_id = ? FOR UPDATE;
+
+-- user_update :exec
+-- Changes what a user may change; a NULL leaves the value.
+-- in:  display_name str(64)?, overage_enabled bool?, user_id u64
+UPDATE users SET display_name = COALESCE(?, display_name), overage_enabled = COALESCE(?, overage_enabled)
+WHERE user_id = ?;
+
+-- user_erase :exec
+-- Forgets the person; orders keep pointing at the row.
+-- in:  deleted_at_us i64, user_id u64
+UPDATE users SET email = NULL, display_name = NULL, plan = 'free', overage_enabled = FALSE, deleted_at_us = ?
+WHERE user_id = ?;
+
+-- identity_find :one
+-- Whose identity this is.
+-- in:  provider str(16), subject str(190)
+-- out: user_id u64
+SELECT user_id FROM identity WHERE provider = ? AND subject = ?;
+
+-- identity_insert :insert unique
+-- in:  user_id u64, provider str(16), subject str(190), created_at_us i64
+INSERT INTO identity (user_id, provider, subject, created_at_us) VALUES (?, ?, ?, ?);
+
+-- identity_list :many
+-- in:  user_id u64
+-- out: provider str(16), subject str(190), created_at_us i64
+SELECT provider, subject, created_at_us FROM identity WHERE user_id = ? ORDER BY identity_id;
+
+-- identity_erase :exec
+-- in:  user_id u64
+DELETE FROM identity WHERE user_id = ?;

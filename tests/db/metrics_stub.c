@@ -1,0 +1,10 @@
+/* Counts in memory what fcgi/db counts, so that its tests can look at it and need no shared file.
+ */
+#include "support.h"
+
+atomic_llong support_metric[METRIC_MAX];
+
+void metrics_add(enum metric m, i64 n)
+{
+	atomic_fetch_add(&support_metric[m], n);
+}

@@ -1,0 +1,416 @@
+/* The OpenAPI 3.0.3 document, from the same tables and schemas that the requests go through. */
+#include <string.h>
+
+#include "../../fcgi/core/str.h"
+#include "../../fcgi/http/dialect.h"
+#include "../../fcgi/http/route.h"
+#include "turnpike.h"
+
+/* Schemas met while writing the paths; each becomes a component once. */
+struct components {
+	const struct schema *schema[512];
+	size_t n;
+};
+
+static void components_add(struct components *c, const struct schema *s)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->schema[i] == s)
+			return;
+	if (c->n == ARRAY_LEN(c->schema))
+		return;
+	c->schema[c->n++] = s;
+	for (size_t i = 0; i < s->n_fields; i++)
+		if (s->field[i].schema != NULL)
+			components_add(c, s->field[i].schema);
+}
+
+static void put_enum(const char *values, struct buf *out)
+{
+	buf_str(out, ",\"enum\":[");
+	for (const char *p = values; *p != '\0';) {
+		size_t length = strcspn(p, "|");
+		if (p != values)
+			buf_char(out, ',');
+		buf_json_n(out, p, length);
+		p += length;
+		p += *p == '|' ? 1 : 0;
+	}
+	buf_char(out, ']');
+}
+
+static void put_bounds(const struct field *f, const char *min, const char *max, struct buf *out)
+{
+	if (f->min == 0 && f->max == 0)
+		return;
+	buf_printf(out, ",\"%s\":%lld", min, (long long)f->min);
+	if (f->max < INT64_MAX)
+		buf_printf(out, ",\"%s\":%lld", max, (long long)f->max);
+}
+
+static void put_ref(const char *name, struct buf *out)
+{
+	buf_printf(out, "{\"$ref\":\"#/components/schemas/%s\"}", name);
+}
+
+/* The inside of a field's schema object. */
+static void put_type(const struct field *f, struct buf *out)
+{
+	switch (f->type) {
+	case FIELD_STR:
+		buf_str(out, "\"type\":\"string\"");
+		put_bounds(f, "minLength", "maxLength", out);
+		if (f->values != NULL)
+			put_enum(f->values, out);
+		break;
+	case FIELD_I64:
+	case FIELD_OPT_I64:
+		buf_str(out, "\"type\":\"integer\",\"format\":\"int64\"");
+		put_bounds(f, "minimum", "maximum", out);
+		break;
+	case FIELD_CENTS:
+		buf_str(out, "\"type\":\"integer\",\"format\":\"int64\"");
+		break;
+	case FIELD_TIME_S:
+		buf_str(out, "\"type\":\"integer\",\"format\":\"int64\"");
+		break;
+	case FIELD_USD_MICRO:
+	case FIELD_CENTS_EXACT:
+		buf_str(out, "\"type\":\"number\"");
+		break;
+	case FIELD_BOOL:
+	case FIELD_OPT_BOOL:
+		buf_str(out, "\"type\":\"boolean\"");
+		break;
+	case FIELD_OBJECT:
+		buf_str(out, "\"allOf\":[");
+		put_ref(f->schema->name, out);
+		buf_char(out, ']');
+		break;
+	case FIELD_ARRAY:
+		buf_str(out, "\"type\":\"array\",\"items\":");
+		put_ref(f->schema->name, out);
+		put_bounds(f, "minItems", "maxItems", out);
+		break;
+	case FIELD_STR_ARRAY:
+		buf_str(out, "\"type\":\"array\",\"items\":{\"type\":\"string\"}");
+		break;
+	case FIELD_JSON:
+		buf_str(out, "\"description\":\"Any JSON\"");
+		return;
+	}
+	if (f->nullable)
+		buf_str(out, ",\"nullable\":true");
+	const char *doc = f->doc;
+	if (doc == NULL && f->type == FIELD_TIME_S)
+		doc = "Unix seconds";
+	if (doc != NULL) {
+		buf_str(out, ",\"description\":");
+		buf_json(out, doc);
+	}
+}
+
+static void put_component(const struct schema *s, struct buf *out)
+{
+	size_t n = 0;
+
+	if (s->bare_list) {
+		buf_str(out, "{\"oneOf\":[");
+		put_ref(s->field->schema->name, out);
+		buf_str(out, ",{");
+		put_type(s->field, out);
+		buf_str(out, "}]}");
+		return;
+	}
+	buf_str(out, "{\"type\":\"object\"");
+	for (size_t i = 0; i < s->n_fields; i++) {
+		const struct field *f = &s->field[i];
+		if (f->place != PLACE_BODY || !f->required)
+			continue;
+		buf_str(out, n++ == 0 ? ",\"required\":[" : ",");
+		buf_json(out, field_name(f));
+	}
+	buf_str(out, n > 0 ? "],\"properties\":{" : ",\"properties\":{");
+	n = 0;
+	for (size_t i = 0; i < s->n_fields; i++) {
+		const struct field *f = &s->field[i];
+		if (f->place != PLACE_BODY)
+			continue;
+		if (n++ > 0)
+			buf_char(out, ',');
+		buf_json(out, field_name(f));
+		buf_str(out, ":{");
+		put_type(f, out);
+		buf_char(out, '}');
+	}
+	buf_str(out, "}}");
+}
+
+static void put_parameters(const struct schema *s, struct buf *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; s != NULL && i < s->n_fields; i++) {
+		const struct field *f = &s->field[i];
+		if (f->place == PLACE_BODY)
+			continue;
+		buf_str(out, n++ == 0 ? ",\"parameters\":[" : ",");
+		buf_printf(out, "{\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"schema\":{",
+			field_name(f), f->place == PLACE_PATH ? "path" : "query",
+			f->required || f->place == PLACE_PATH ? "true" : "false");
+		put_type(f, out);
+		buf_str(out, "}}");
+	}
+	if (n > 0)
+		buf_char(out, ']');
+}
+
+static bool has_body(const struct schema *s)
+{
+	for (size_t i = 0; s != NULL && i < s->n_fields; i++)
+		if (s->field[i].place == PLACE_BODY)
+			return true;
+	return false;
+}
+
+static void put_success(const struct route *route, struct components *c, struct buf *out)
+{
+	buf_printf(out, "\"%d\":{\"description\":\"%s\"", route->status,
+		route->status == 302 ? "Go to the address in Location" : "Done");
+	if (route->out != NULL) {
+		components_add(c, route->out);
+		buf_str(out, ",\"content\":{\"application/json\":{\"schema\":");
+		put_ref(route->out->name, out);
+		buf_str(out, "}}");
+	} else if (route->produces != NULL && route->status == 200) {
+		buf_printf(out, ",\"content\":{\"%s\":{\"schema\":{\"type\":\"string\"}}}",
+			route->produces);
+	}
+	buf_char(out, '}');
+	if (route->other_status != 0)
+		buf_printf(out, ",\"%d\":{\"description\":\"%s\"}", route->other_status,
+			route->other_status == 304 ? "What the client has is current"
+						   : "Nothing newer");
+}
+
+/* Statuses of failure that the row documents: its own errors and those that follow from what it
+ * asks for. */
+static size_t failure_statuses(const struct route *route, int *ret)
+{
+	size_t n = 0;
+	int candidate[ROUTE_ERRORS_MAX + 8];
+
+	for (size_t i = 0; i < ROUTE_ERRORS_MAX && route->errors[i] != E_OK; i++)
+		candidate[n++] = error_table[route->errors[i]].status;
+	if (route->in != NULL)
+		candidate[n++] = 400;
+	if (route->auth != AUTH_NONE)
+		candidate[n++] = 401;
+	if (has_body(route->in)) {
+		candidate[n++] = 413;
+		candidate[n++] = 415;
+	}
+	if ((route->flags & IDEMPOTENT) != 0) {
+		candidate[n++] = 409;
+		candidate[n++] = 422;
+	}
+	if (route->limit != LIMIT_NONE)
+		candidate[n++] = 429;
+	size_t n_unique = 0;
+	for (size_t i = 0; i < n; i++) {
+		bool seen = false;
+		for (size_t j = 0; j < n_unique; j++)
+			seen = seen || ret[j] == candidate[i];
+		if (!seen)
+			ret[n_unique++] = candidate[i];
+	}
+	return n_unique;
+}
+
+/* "wrong code, expired; bad field": the texts of all errors with that status that the row can give.
+ */
+static void put_failure_text(
+	const struct route *route, int status, struct buf *out, struct arena *a)
+{
+	struct buf text;
+
+	buf_init(&text, a, 128);
+	for (size_t i = 0; i < ROUTE_ERRORS_MAX && route->errors[i] != E_OK; i++) {
+		const struct error_info *info = &error_table[route->errors[i]];
+		if (info->status == status)
+			buf_printf(&text, "%s`%s`: %s", text.length > 0 ? " " : "", info->code,
+				info->text);
+	}
+	for (size_t e = 1; text.length == 0 && e < E_MAX; e++)
+		if (error_table[e].status == status)
+			buf_str(&text, error_table[e].text);
+	buf_json(out, text.data);
+}
+
+static void put_failures(
+	const struct family *family, const struct route *route, struct arena *a, struct buf *out)
+{
+	int status[ROUTE_ERRORS_MAX + 8];
+	size_t n = failure_statuses(route, status);
+
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(out, ",\"%d\":{\"description\":", status[i]);
+		put_failure_text(route, status[i], out, a);
+		bool is_page = route->produces != NULL && strstr(route->produces, "html") != NULL &&
+			       status[i] != 429 && status[i] != 404;
+		if (is_page)
+			buf_str(out,
+				",\"content\":{\"text/html\":{\"schema\":{\"type\":\"string\"}}}}");
+		else
+			buf_printf(out,
+				",\"content\":{\"application/json\":{\"schema\":{\"$ref\":"
+				"\"#/components/schemas/%s_error\"}}}}",
+				family->dialect->name);
+	}
+	buf_printf(out,
+		",\"default\":{\"description\":\"Something went wrong here or "
+		"upstream\",\"content\":"
+		"{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s_error\"}}}}",
+		family->dialect->name);
+}
+
+static void put_lower(const char *text, struct buf *out)
+{
+	for (; *text != '\0'; text++)
+		buf_char(out, (char)(*text | 0x20));
+}
+
+/* "product_me_get", from the method and the path. */
+static void put_operation_id(
+	const struct family *family, const struct route *route, struct buf *out)
+{
+	buf_str(out, family->name);
+	for (const char *p = route->path; *p != '\0'; p++)
+		if (*p != '{' && *p != '}')
+			buf_char(out, strchr("/-.", *p) != NULL ? '_' : *p);
+	buf_char(out, '_');
+	put_lower(method_names[route->method], out);
+}
+
+static void put_operation(const struct family *family, const struct route *route,
+	struct components *c, struct arena *a, struct buf *out)
+{
+	buf_char(out, '"');
+	put_lower(method_names[route->method], out);
+	buf_str(out, "\":{\"operationId\":\"");
+	put_operation_id(family, route, out);
+	buf_printf(out, "\",\"tags\":[\"%s\"],\"summary\":", family->name);
+	buf_json(out, route->summary);
+	if (route->auth == AUTH_NONE)
+		buf_str(out, ",\"security\":[]");
+	else
+		buf_printf(out, ",\"security\":[{\"%s\":[]}]", auth_table[route->auth].scheme);
+	put_parameters(route->in, out);
+	if (has_body(route->in)) {
+		components_add(c, route->in);
+		buf_printf(out, ",\"requestBody\":{\"content\":{\"%s\":{\"schema\":",
+			(route->flags & FORM) != 0 ? "application/x-www-form-urlencoded"
+						   : "application/json");
+		put_ref(route->in->name, out);
+		buf_str(out, "}}}");
+	}
+	buf_str(out, ",\"responses\":{");
+	put_success(route, c, out);
+	put_failures(family, route, a, out);
+	buf_str(out, "}}");
+}
+
+static void put_paths(struct components *c, struct arena *a, struct buf *out)
+{
+	bool first_path = true;
+
+	for (size_t f = 0; families[f] != NULL; f++) {
+		const struct family *family = families[f];
+		for (size_t i = 0; i < family->n_routes; i++) {
+			bool seen = (family->route[i].flags & HIDDEN) != 0;
+			for (size_t j = 0; j < i; j++)
+				seen = seen ||
+				       str_equal(family->route[j].path, family->route[i].path);
+			if (seen)
+				continue;
+			buf_str(out, first_path ? "" : ",");
+			first_path = false;
+			buf_json(out, family->route[i].path);
+			bool first = true;
+			for (size_t j = i; j < family->n_routes; j++) {
+				if (!str_equal(family->route[j].path, family->route[i].path))
+					continue;
+				buf_str(out, first ? ":{" : ",");
+				first = false;
+				put_operation(family, &family->route[j], c, a, out);
+			}
+			buf_char(out, '}');
+		}
+	}
+}
+
+static void put_tags(struct buf *out)
+{
+	for (size_t f = 0, n = 0; families[f] != NULL; f++) {
+		if ((families[f]->route[0].flags & HIDDEN) != 0)
+			continue;
+		buf_printf(out, "%s{\"name\":\"%s\",\"description\":\"%s\"}", n++ > 0 ? "," : "",
+			families[f]->name, families[f]->title);
+	}
+}
+
+static void put_error_components(struct buf *out)
+{
+	for (size_t f = 0, n = 0; families[f] != NULL; f++) {
+		bool seen = false;
+		for (size_t g = 0; g < f; g++)
+			seen = seen || families[g]->dialect == families[f]->dialect;
+		if (!seen)
+			buf_printf(out, "%s\"%s_error\":%s", n++ > 0 ? "," : "",
+				families[f]->dialect->name, families[f]->dialect->openapi);
+	}
+}
+
+void openapi_write(const struct options *options, struct arena *arena, struct buf *out)
+{
+	static struct components c;
+
+	c.n = 0;
+	buf_str(out,
+		"{\"openapi\":\"3.0.3\",\"info\":{\"title\":\"Turnpike\",\"version\":"
+		"\"" PACKAGE_VERSION "\",\"description\":\"Accounts, billing, AI gateway and sync "
+				     "for an AI coding tool.\","
+		"\"license\":{\"name\":\"Proprietary\",\"url\":\"https://example.org/license\"}},"
+		"\"servers\":[{\"url\":");
+	buf_json(out, options->public_url);
+	buf_str(out, "}],\"tags\":[");
+	put_tags(out);
+	buf_str(out, "],\"paths\":{");
+	put_paths(&c, arena, out);
+	buf_str(out, "},\"components\":{\"securitySchemes\":{");
+	for (size_t i = AUTH_NONE + 1; i < AUTH_MAX; i++) {
+		buf_printf(out,
+			"%s\"%s\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":",
+			i > AUTH_NONE + 1 ? "," : "", auth_table[i].scheme);
+		buf_json(out, auth_table[i].text);
+		buf_char(out, '}');
+	}
+	buf_str(out, "},\"schemas\":{");
+	put_error_components(out);
+	for (size_t i = 0; i < c.n; i++) {
+		buf_printf(out, ",\"%s\":", c.schema[i]->name);
+		put_component(c.schema[i], out);
+	}
+	buf_str(out, "}}}\n");
+}
+
+int command_openapi(struct command_context *c, int argc, char **argv)
+{
+	struct buf out;
+
+	(void)argc, (void)argv;
+	buf_init(&out, &c->arena, 64 * 1024);
+	openapi_write(&c->options, &c->arena, &out);
+	fwrite(out.data, 1, out.length, stdout);
+	return EXIT_FINE;
+}

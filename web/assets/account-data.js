@@ -1,0 +1,69 @@
+// Taking one's data along, and leaving.
+
+import { api, send, token } from "./api.js";
+import { brand } from "./brand.js";
+import { $, busy, el, failure, fieldError, notice, openDialog } from "./ui.js";
+
+async function exportData() {
+  notice($("#export-notice"), "");
+  $("#export-news").textContent = "";
+  await busy($("#export"), "Collecting", async () => {
+    try {
+      const blob = await (await send("GET", "/api/account/export", { cache: "no-store" })).blob();
+      saveAs(blob, `${brand.fileStem}-export-${new Date().toISOString().slice(0, 10)}.json`);
+      $("#export-news").textContent = "Your data has been downloaded.";
+    } catch (cause) {
+      if (cause.status === 401)
+        return location.replace("/signin?next=account&notice=session-ended");
+      failure($("#export-notice"), cause, exportData);
+    }
+  });
+}
+
+// A plain link cannot carry the token, so the answer is fetched and handed to the browser as a
+// file.
+function saveAs(blob, name) {
+  const url = URL.createObjectURL(blob);
+  const anchor = el("a", { href: url, download: name, hidden: true });
+  document.body.append(anchor);
+  anchor.click();
+  anchor.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+function askToDelete() {
+  $("#confirm-email").value = "";
+  fieldError($("#confirm-email"), $("#confirm-error"), "");
+  notice($("#delete-notice"), "");
+  return openDialog($("#delete-dialog"));
+}
+
+async function deleteAccount(event) {
+  event?.preventDefault();
+  const input = $("#confirm-email");
+  const typed = input.value.trim();
+
+  fieldError(input, $("#confirm-error"), "");
+  notice($("#delete-notice"), "");
+  if (typed.toLowerCase() !== $("#delete-email").textContent.toLowerCase()) {
+    fieldError(input, $("#confirm-error"), "This is not the address of this account.");
+    input.focus();
+    return;
+  }
+  await busy($("#delete-form [type=submit]"), "Deleting", async () => {
+    try {
+      await api("DELETE", "/api/account", { body: { confirm_email: typed } });
+      token.clear();
+      location.replace("/signin?notice=account-deleted");
+    } catch (cause) {
+      failure($("#delete-notice"), cause, deleteAccount);
+    }
+  });
+}
+
+export function initData() {
+  $("#export").addEventListener("click", exportData);
+  $("#delete").addEventListener("click", askToDelete);
+  $("#delete-cancel").addEventListener("click", () => $("#delete-dialog").close());
+  $("#delete-form").addEventListener("submit", deleteAccount);
+}
