@@ -74,8 +74,8 @@ void stream_reply(struct stream *s, const char *text)
 
 bool stream_start_tls(struct stream *s, SSL_CTX *tls)
 {
-	s->in_at = s->in_length =
-		0; /* whatever was sent in clear behind STARTTLS counts for nothing */
+	/* Whatever was sent in clear behind STARTTLS counts for nothing. */
+	s->in_at = s->in_length = 0;
 	if (!stream_flush(s))
 		return false;
 	s->ssl = SSL_new(tls);

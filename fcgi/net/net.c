@@ -81,6 +81,9 @@ static const char *user_url_fault(CURLU *url, const char *host, const char *port
 		return "port not allowed";
 	if (url_has(url, CURLUPART_ZONEID) || length == 0 || host[length - 1] == '.')
 		return "host not allowed";
+	for (const char *p = host; *p != '\0'; p++)
+		if ((unsigned char)*p >= 0x80)
+			return "host not allowed"; /* an IDN is given as A-labels */
 	return NULL;
 }
 

@@ -33,12 +33,12 @@ UPDATE outbox SET state = 'dead', last_error = ? WHERE outbox_id = ?;
 -- out: pending i64, dead i64, oldest_at_us i64
 SELECT CAST(COALESCE(SUM(state = 'pending'), 0) AS SIGNED) AS pending,
 	CAST(COALESCE(SUM(state = 'dead'), 0) AS SIGNED) AS dead,
-	CAST(COALESCE(MIN(IF(state = 'pending', created_at_us, NULL)), ?) AS SIGNED) AS oldest_at_us
+	CAST(COALESCE(MIN(IF(state = 'pending', created_at_us, NULL)), ?, 0) AS SIGNED) AS oldest_at_us
 FROM outbox WHERE state IN ('pending', 'dead');
 
 -- outbox_list :many
 -- in:  state str(8), n i64
--- out: public_id str(28), kind str(32), state str(8), attempts i64, next_at_us i64, last_error str(500)?, created_at_us i64
+-- out: public_id str(28), kind str(32), state str(7), attempts i64, next_at_us i64, last_error str(500)?, created_at_us i64
 SELECT public_id, kind, state, attempts, next_at_us, last_error, created_at_us FROM outbox
 WHERE state = ? ORDER BY next_at_us LIMIT ?;
 

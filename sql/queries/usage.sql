@@ -29,19 +29,19 @@ WHERE user_id = ? ORDER BY at_us DESC, usage_id DESC LIMIT 1;
 -- usage_by_provider :many
 -- in:  user_id u64
 -- out: provider str(64), cost_micro i64
-SELECT provider, CAST(SUM(cost_micro) AS SIGNED) AS cost_micro FROM usage_day WHERE user_id = ?
+SELECT provider, CAST(COALESCE(SUM(cost_micro), 0) AS SIGNED) AS cost_micro FROM usage_day WHERE user_id = ?
 GROUP BY provider ORDER BY cost_micro DESC, provider LIMIT 50;
 
 -- usage_top_models :many
 -- in:  user_id u64
 -- out: model str(100), provider str(64), cost_micro i64, calls i64
-SELECT model, provider, CAST(SUM(cost_micro) AS SIGNED) AS cost_micro, CAST(SUM(calls) AS SIGNED) AS calls
+SELECT model, provider, CAST(COALESCE(SUM(cost_micro), 0) AS SIGNED) AS cost_micro, CAST(COALESCE(SUM(calls), 0) AS SIGNED) AS calls
 FROM usage_day WHERE user_id = ? GROUP BY provider, model ORDER BY cost_micro DESC, model LIMIT 10;
 
 -- usage_daily :many
 -- in:  user_id u64, since_day i64
 -- out: day i64, cost_micro i64
-SELECT CAST(day AS SIGNED) AS day, CAST(SUM(cost_micro) AS SIGNED) AS cost_micro FROM usage_day
+SELECT CAST(day AS SIGNED) AS day, CAST(COALESCE(SUM(cost_micro), 0) AS SIGNED) AS cost_micro FROM usage_day
 WHERE user_id = ? AND day >= ? GROUP BY day ORDER BY day;
 
 -- usage_page :many

@@ -1,153 +1,17 @@
-/* mail_send() against the real turnpike-smtp-sink, read back with mailbox_list(). */
-#include <arpa/inet.h>
+/* What mail_send() writes and refuses to write, as turnpike-smtp-sink got it. */
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "fcgi/core/buf.h"
 #include "fcgi/core/clock.h"
-#include "fcgi/core/metrics.h"
-#include "fcgi/core/str.h"
-#include "fcgi/net/lane.h"
-#include "fcgi/net/mailbox.h"
-#include "fcgi/net/net.h"
+#include "tests/unit/mail_world.h"
 
 #include <cmocka.h> /* last: it has a macro called fail */
-
-static i64 counted[METRIC_MAX];
-
-void metrics_add(enum metric m, i64 n)
-{
-	counted[m] += n;
-}
-
-struct sink_process {
-	pid_t pid;
-	char dir[64], url[64], ca_file[96];
-};
-
-struct world {
-	struct sink_process sink;
-	struct arena arena;
-	struct net *net;
-	struct options options;
-	struct fail fail;
-	bool is_permanent;
-};
-
-static void sink_start(struct sink_process *p, const char *dir, const char *auth)
-{
-	const char *program = getenv("SMTP_SINK");
-	int out[2];
-	char line[256] = "", address[32];
-
-	snprintf(p->dir, sizeof(p->dir), "%s", dir);
-	assert_int_equal(pipe(out), 0);
-	p->pid = fork();
-	if (p->pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM); /* a failed test leaves nothing behind */
-		dup2(out[1], STDOUT_FILENO);
-		close(out[0]);
-		execl(program != NULL ? program : "./turnpike-smtp-sink", "turnpike-smtp-sink",
-			"--listen", "127.0.0.1:0", "--dir", dir, auth != NULL ? "--auth" : NULL,
-			auth, NULL);
-		_exit(127);
-	}
-	close(out[1]);
-	FILE *ready = fdopen(out[0], "r");
-	assert_non_null(fgets(line, sizeof(line), ready));
-	fclose(ready);
-	assert_int_equal(sscanf(line, "turnpike-smtp-sink: listening on %31[^,]", address), 1);
-	snprintf(p->url, sizeof(p->url), "smtp://%s", address);
-	snprintf(p->ca_file, sizeof(p->ca_file), "%s/ca.pem", p->dir);
-}
-
-static void sink_stop(struct sink_process *p)
-{
-	int status = 0;
-
-	kill(p->pid, SIGTERM);
-	assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-static void remove_dir(const char *dir)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	assert_int_equal(system(command), 0);
-}
-
-static void world_open(struct world *w, const char *auth)
-{
-	char dir[] = "/tmp/turnpike-mail-XXXXXX";
-
-	*w = (struct world){.is_permanent = false};
-	assert_non_null(mkdtemp(dir));
-	sink_start(&w->sink, dir, auth);
-	arena_init(&w->arena, 64 << 20);
-	w->fail.arena = &w->arena;
-	w->net = net_new();
-	w->options = (struct options){
-		.smtp_url = w->sink.url,
-		.smtp_from = "turnpike@example.com",
-		.smtp_from_name = "Turnpike",
-		.smtp_user = "",
-		.smtp_password = "",
-		.smtp_starttls = "required",
-		.smtp_ca_file = w->sink.ca_file,
-	};
-}
-
-static void world_close(struct world *w)
-{
-	net_free(w->net);
-	arena_free(&w->arena);
-	sink_stop(&w->sink);
-	remove_dir(w->sink.dir);
-}
-
-static const struct mail plain_mail = {
-	.to = "ada@example.org",
-	.subject = "Your code",
-	.text = "Hello\n",
-	.message_id = "<id-1@example.com>",
-};
-
-static int send_mail(struct world *w, const struct mail *mail)
-{
-	fail_clear(&w->fail);
-	w->fail.arena = &w->arena;
-	return mail_send(w->net, &w->options, mail, &w->is_permanent, &w->arena, &w->fail);
-}
-
-static size_t stored(struct world *w, struct mailbox_mail **ret)
-{
-	size_t n;
-
-	assert_int_equal(mailbox_list(&w->arena, w->sink.dir, 100, ret, &n), 0);
-	return n;
-}
-
-static size_t n_stored(struct world *w)
-{
-	struct mailbox_mail *mails;
-
-	return stored(w, &mails);
-}
 
 /* A stored file as it is; CRLF kept. */
 static char *stored_file(struct world *w, const char *id, size_t *ret_n)
@@ -247,26 +111,6 @@ static void test_contents(void **state)
 	world_close(&w);
 }
 
-static void test_connection_is_kept(void **state)
-{
-	struct world w;
-	long n_connects = -1;
-
-	(void)state;
-	world_open(&w, NULL);
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(send_mail(&w, &plain_mail), 0);
-		curl_easy_getinfo(w.net->mail_lane.easy, CURLINFO_NUM_CONNECTS, &n_connects);
-		assert_int_equal(n_connects, i == 0 ? 1 : 0);
-	}
-	/* The sink comes back with the same certificate and another port: nothing old is used. */
-	sink_stop(&w.sink);
-	sink_start(&w.sink, arena_strdup(&w.arena, w.sink.dir), NULL);
-	assert_int_equal(send_mail(&w, &plain_mail), 0);
-	assert_int_equal(n_stored(&w), 4);
-	world_close(&w);
-}
-
 /* The quoted-printable of one part, undone. */
 static size_t undo(const char *from, size_t n, char *to)
 {
@@ -311,95 +155,6 @@ static void test_large_body(void **state)
 	world_close(&w);
 }
 
-static void test_wrong_ca(void **state)
-{
-	struct world w, other;
-
-	(void)state;
-	world_open(&w, "ada:secret");
-	world_open(&other, NULL);
-	w.options.smtp_user = "ada";
-	w.options.smtp_password = "secret";
-	w.options.smtp_ca_file = other.sink.ca_file;
-	assert_int_equal(send_mail(&w, &plain_mail), E_UPSTREAM_ERROR);
-	assert_false(w.is_permanent);
-	w.options.smtp_ca_file = ""; /* the system's: knows the sink as little */
-	assert_int_equal(send_mail(&w, &plain_mail), E_UPSTREAM_ERROR);
-	w.options.smtp_ca_file = "/nonexistent.pem";
-	assert_int_equal(send_mail(&w, &plain_mail), E_UPSTREAM_ERROR);
-	assert_int_equal(n_stored(&w), 0);
-	w.options.smtp_ca_file = w.sink.ca_file;
-	assert_int_equal(send_mail(&w, &plain_mail), 0);
-	assert_int_equal(n_stored(&w), 1);
-	world_close(&other);
-	world_close(&w);
-}
-
-static void test_sign_in(void **state)
-{
-	static const struct {
-		const char *name, *user, *password, *starttls;
-		int result;
-	} cases[] = {
-		{"right, TLS", "ada", "sec:ret", "required", 0},
-		{"right, plain on loopback", "ada", "sec:ret", "off", 0},
-		{"wrong password", "ada", "secret", "required", E_UPSTREAM_ERROR},
-		{"none", "", "", "required", E_UPSTREAM_ERROR},
-	};
-	struct world w;
-	size_t n_ok = 0;
-
-	(void)state;
-	world_open(&w, "ada:sec:ret");
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		print_message("  %s\n", cases[i].name);
-		w.options.smtp_user = cases[i].user;
-		w.options.smtp_password = cases[i].password;
-		w.options.smtp_starttls = cases[i].starttls;
-		assert_int_equal(send_mail(&w, &plain_mail), cases[i].result);
-		assert_false(w.is_permanent); /* the operator can repair it */
-		n_ok += cases[i].result == 0;
-		assert_int_equal(n_stored(&w), n_ok);
-	}
-	world_close(&w);
-}
-
-static void test_faults(void **state)
-{
-	static const struct {
-		const char *to;
-		int result;
-		bool is_permanent;
-		int seconds;
-	} cases[] = {
-		{"fail-temp@example.org", E_UPSTREAM_ERROR, false, 0},
-		{"fail-perm@example.org", E_UPSTREAM_ERROR, true, 0},
-		{"fail-perm+x@example.org", E_UPSTREAM_ERROR, true, 0},
-		{"drop@example.org", E_UPSTREAM_ERROR, false, 0},
-		{"slow@example.org", 0, false, 3},
-		{"slowly@example.org", 0, false, 0},
-	};
-	struct world w;
-	size_t n_ok = 0;
-
-	(void)state;
-	world_open(&w, NULL);
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct mail mail = plain_mail;
-		i64 start_us = clock_mono_us();
-		mail.to = cases[i].to;
-		print_message("  %s\n", cases[i].to);
-		assert_int_equal(send_mail(&w, &mail), cases[i].result);
-		assert_int_equal(w.is_permanent, cases[i].is_permanent);
-		assert_int_equal((clock_mono_us() - start_us) / S_TO_US(1), cases[i].seconds);
-		n_ok += cases[i].result == 0;
-		assert_int_equal(n_stored(&w), n_ok);
-		if (cases[i].result != 0)
-			assert_null(strstr(w.fail.cause, "example.org")); /* no address in a log */
-	}
-	world_close(&w);
-}
-
 static void test_header_values(void **state)
 {
 	static const struct {
@@ -437,96 +192,12 @@ static void test_header_values(void **state)
 	world_close(&w);
 }
 
-/* A server without STARTTLS, which notes every line that it gets. */
-struct bare_server {
-	int listener;
-	unsigned port;
-	char got[4096];
-};
-
-static void *bare_serve(void *arg)
-{
-	struct bare_server *server = arg;
-	static const char greeting[] = "220 hi\r\n", hello[] = "250-hi\r\n250 AUTH PLAIN\r\n";
-	scoped_fd int fd = accept(server->listener, NULL, NULL);
-	size_t n = 0;
-
-	if (fd < 0 || send(fd, greeting, sizeof(greeting) - 1, MSG_NOSIGNAL) < 0)
-		return NULL;
-	for (ssize_t got; n < sizeof(server->got) - 1; n += (size_t)got) {
-		got = recv(fd, server->got + n, sizeof(server->got) - 1 - n, 0);
-		if (got <= 0)
-			break;
-		send(fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL);
-	}
-	return NULL;
-}
-
-static void test_no_starttls(void **state)
-{
-	struct bare_server server = {.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t length = sizeof(address);
-	struct world w;
-	pthread_t thread;
-	char url[64];
-
-	(void)state;
-	world_open(&w, NULL);
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(server.listener, (struct sockaddr *)&address, length), 0);
-	assert_int_equal(listen(server.listener, 4), 0);
-	getsockname(server.listener, (struct sockaddr *)&address, &length);
-	snprintf(url, sizeof(url), "smtp://127.0.0.1:%u", ntohs(address.sin_port));
-	assert_int_equal(pthread_create(&thread, NULL, bare_serve, &server), 0);
-	w.options.smtp_url = url;
-	w.options.smtp_user = "ada";
-	w.options.smtp_password = "secret";
-	assert_int_equal(send_mail(&w, &plain_mail), E_UPSTREAM_ERROR);
-	net_free(w.net);
-	w.net = NULL;
-	pthread_join(thread, NULL);
-	close(server.listener);
-	assert_true(str_starts(server.got, "EHLO "));
-	assert_null(strstr(server.got, "AUTH"));
-	assert_null(strstr(server.got, "MAIL"));
-	world_close(&w);
-}
-
-static void test_plain_only_on_loopback(void **state)
-{
-	static const char *const urls[] = {"smtp://192.0.2.1:25", "smtp://0.0.0.0:25",
-		"smtp://[2001:db8::1]:25", "smtp://3221225985:25"};
-	struct world w;
-
-	(void)state;
-	world_open(&w, NULL);
-	w.options.smtp_starttls = "off";
-	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
-		i64 start_us = clock_mono_us();
-		print_message("  %s\n", urls[i]);
-		w.options.smtp_url = urls[i];
-		assert_int_equal(send_mail(&w, &plain_mail), E_UPSTREAM_ERROR);
-		assert_non_null(strstr(w.fail.cause, "only for a server on this machine"));
-		assert_true(clock_mono_us() - start_us < S_TO_US(1));
-	}
-	w.options.smtp_url = "file:///etc/passwd";
-	assert_int_equal(send_mail(&w, &plain_mail), E_UPSTREAM_ERROR);
-	world_close(&w);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_contents),
-		cmocka_unit_test(test_connection_is_kept),
 		cmocka_unit_test(test_large_body),
-		cmocka_unit_test(test_wrong_ca),
-		cmocka_unit_test(test_sign_in),
-		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_header_values),
-		cmocka_unit_test(test_no_starttls),
-		cmocka_unit_test(test_plain_only_on_loopback),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
