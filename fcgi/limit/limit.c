@@ -1,6 +1,7 @@
 /* The limit stage of a request, on the shared windows. */
 #include "limit.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "../core/clock.h"
@@ -12,9 +13,17 @@
 
 enum { KEY_MAX = 300 };
 
+/* Every one is counted; the log gets one line a second and limit, so that a flood does not become
+ * one of lines. */
 static void note_dry_run(struct req *r, enum limit_id limit, const char *counted_by)
 {
+	static _Atomic i64 logged_us[LIMIT_MAX];
+	i64 last_us = logged_us[limit];
+
 	metrics_limit(limit, true, true);
+	if (r->now_us - last_us < US_PER_S ||
+		!atomic_compare_exchange_strong(&logged_us[limit], &last_us, r->now_us))
+		return;
 	LOG(INFO, "limit_dry_run", LOG_TEXT("request_id", r->request_id),
 		LOG_TEXT("limit", limit_table[limit].name), LOG_TEXT("counted_by", counted_by));
 }

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ struct process {
 	struct worker worker;
 	struct options options;
 	int stop_fd; /* an eventfd: readable when the process drains */
+	atomic_bool draining;
 };
 
 static pthread_barrier_t all_started;
@@ -78,20 +80,35 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 		metrics_answer(r->route_index, r->response.status, clock_mono_us() - start_us);
 }
 
-/* Waits for a connection or for the end. Each thread has its own epoll set with EPOLLEXCLUSIVE, so
- * that one connection wakes one thread. Returns false when the process drains. */
-static bool wait_for_work(int epoll_fd, int stop_fd)
+/* The next request. Under load one is waiting already and accept() alone finds it; else the thread
+ * sleeps in an epoll set of its own, with EPOLLEXCLUSIVE, so that one connection wakes one thread.
+ * False when the process drains. */
+static bool next_request(FCGX_Request *fcgi, int epoll_fd, int stop_fd, const atomic_bool *draining)
 {
 	struct epoll_event event[2];
 
-	for (;;) {
+	while (!atomic_load_explicit(draining, memory_order_relaxed)) {
+		if (FCGX_Accept_r(fcgi) >= 0)
+			return true;
 		int n = epoll_wait(epoll_fd, event, 2, -1);
 		for (int i = 0; i < n; i++)
 			if (event[i].data.fd == stop_fd)
 				return false;
-		if (n > 0)
-			return true;
 	}
+	return false;
+}
+
+/* Ends the exchange. libfcgi would half-close and then sleep until nginx has closed as well, in
+ * case some of the request is still unread; it is read to its end here instead, so the connection
+ * can simply be closed. */
+static void finish(FCGX_Request *fcgi)
+{
+	char rest[4096];
+
+	while (FCGX_GetStr(rest, sizeof(rest), fcgi->in) > 0)
+		;
+	FCGX_Detach(fcgi);
+	FCGX_Finish_r(fcgi);
 }
 
 static int epoll_of_thread(int stop_fd)
@@ -120,12 +137,10 @@ static void *thread_main(void *arg)
 	arena_init(&arena, ARENA_CEILING_BYTES);
 	FCGX_InitRequest(&fcgi, LISTEN_FD, FCGI_FAIL_ACCEPT_ON_INTR);
 	pthread_barrier_wait(&all_started);
-	while (wait_for_work(epoll_fd, p->stop_fd)) {
-		if (FCGX_Accept_r(&fcgi) < 0)
-			continue; /* another thread was faster */
+	while (next_request(&fcgi, epoll_fd, p->stop_fd, &p->draining)) {
 		metrics_add(METRIC_THREADS_BUSY, 1);
 		answer(&p->worker, net, &arena, &fcgi);
-		FCGX_Finish_r(&fcgi);
+		finish(&fcgi);
 		arena.on_full = NULL;
 		arena_reset(&arena);
 		metrics_add(METRIC_THREADS_BUSY, -1);
@@ -247,6 +262,7 @@ static void run_threads(struct process *p)
 
 	sigwait(&stop_signals, &signal_number);
 	LOG(INFO, "draining", LOG_NUMBER("signal", signal_number));
+	atomic_store(&p->draining, true);
 	if (write(p->stop_fd, &(u64){1}, sizeof(u64)) < 0)
 		exit(1);
 	for (i64 i = 0; i < n; i++)

@@ -52,6 +52,7 @@ void nginx_write_http(const struct options *o, FILE *out)
 	      "limit_req_status 429;\n"
 	      "# One customer has a /56: the first three groups and the upper half of the fourth.\n"
 	      "map $remote_addr $turnpike_ip_key {\n"
+	      "\t\"~^[0-9]+\\.\" $binary_remote_addr;\n"
 	      "\t\"~^(?<v6>[0-9a-f]+:[0-9a-f]+:[0-9a-f]+):[0-9a-f]{1,2}(?::|$)\" \"$v6:\";\n"
 	      "\t\"~^(?<v6>[0-9a-f]+:[0-9a-f]+:[0-9a-f]+:[0-9a-f]{1,2})[0-9a-f]{2}(?::|$)\" "
 	      "\"$v6\";\n"
@@ -89,6 +90,9 @@ static void write_settings(const struct place *p, const char *indent, FILE *out)
 
 	fprintf(out, "%sset $turnpike_family %s;\n%sset $turnpike_pool %s;\n", indent,
 		p->family->name, indent, pool_names[p->pool]);
+	if ((p->route->flags & OPERATOR) != 0) /* whom turnpike-http.conf lists */
+		fprintf(out, "%sif ($turnpike_is_operator = 0) {\n%s\treturn 404;\n%s}\n", indent,
+			indent, indent);
 	if (counted_by_nginx(p->limit))
 		fprintf(out, "%slimit_req zone=turnpike_%s burst=%lld nodelay;\n", indent, l->name,
 			(long long)l->count - 1);
@@ -258,6 +262,8 @@ static void write_error(const struct dialect *dialect, enum error code, int stat
 		"\tinclude turnpike/headers-api.conf;\n\tadd_header Cache-Control no-store "
 		"always;\n",
 		dialect->name, status, suffix);
+	if (code == E_METHOD_NOT_ALLOWED)
+		fputs("\tadd_header Allow $turnpike_allow always;\n", out);
 	if (retry_after_s > 0 && dialect->retry_after)
 		fprintf(out, "\tadd_header Retry-After %lld always;\n", (long long)retry_after_s);
 	fprintf(out, "\treturn %d '", error_table[code].status);
