@@ -73,6 +73,7 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 		.body_stream = fcgi->in,
 		.client_fd = fcgi->ipcFd,
 	};
+	net_set_client(net, fcgi->ipcFd);
 	serve_request(r);
 	if (resp_send(r, fcgi->out) != 0)
 		metrics_add(METRIC_CLIENT_ABORTS, 1);
@@ -236,6 +237,15 @@ static void set_up(struct process *p, const char *config, const char *pool_name,
 	open_shared_memory(p, pool_name, slot);
 }
 
+static void set_database_gauges(struct db_pool *pool)
+{
+	size_t busy, open;
+
+	db_pool_counts(pool, &busy, &open);
+	metrics_set(METRIC_DB_BUSY, (i64)busy);
+	metrics_set(METRIC_DB_OPEN, (i64)open);
+}
+
 static void run_threads(struct process *p)
 {
 	i64 n_connections, n = threads_of(&p->options, p->worker.pool, &n_connections);
@@ -260,7 +270,8 @@ static void run_threads(struct process *p)
 	metrics_set(METRIC_THREADS_BUSY, 0);
 	LOG(INFO, "started", LOG_NUMBER("threads", n), LOG_NUMBER("connections", n_connections));
 
-	sigwait(&stop_signals, &signal_number);
+	while ((signal_number = sigtimedwait(&stop_signals, NULL, &(struct timespec){1, 0})) < 0)
+		set_database_gauges(p->worker.db_pool);
 	LOG(INFO, "draining", LOG_NUMBER("signal", signal_number));
 	atomic_store(&p->draining, true);
 	if (write(p->stop_fd, &(u64){1}, sizeof(u64)) < 0)
