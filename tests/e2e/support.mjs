@@ -203,7 +203,7 @@ export async function eventually(check, ms = 10000) {
 }
 
 // A stack of its own for tests that break things. Use: const stack = await ownStack(...); ... await stack.down().
-export async function ownStack({ port, limits, bin = path.join(STATE, "bin") } = {}) {
+export async function ownStack({ port, limits, bin = process.env.TURNPIKE_BIN ?? path.join(STATE, "bin") } = {}) {
   const state = fs.mkdtempSync("/tmp/turnpike-test-");
   const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../..");
   const env = { ...process.env, TURNPIKE_PORT: String(port), TURNPIKE_STATE: state, TURNPIKE_BIN: bin };
