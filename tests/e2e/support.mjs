@@ -141,12 +141,17 @@ export class Visitor {
   delete(url, body, options) { return this.send("DELETE", url, { body, ...options }); }
 }
 
-// The newest mail to an address; waits for it.
+// All mails to an address, newest first.
+async function mailsTo(email) {
+  const { body } = await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false });
+  return body ?? [];
+}
+
+// The newest mail to an address, waits for it; newerThan: the id of the mail that was the newest before.
 export async function mailTo(email, { newerThan } = {}) {
   for (let i = 0; i < 200; i++) {
-    const { body } = await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false });
-    const found = body?.find((mail) => mail.id !== newerThan);
-    if (found) return found;
+    const [newest] = await mailsTo(email);
+    if (newest && newest.id !== newerThan) return newest;
     await sleep(50);
   }
   throw new Error(`no mail to ${email}`);
@@ -156,12 +161,13 @@ export function codeOf(mail) {
   return mail.text.match(/\b\d{6}\b/)[0];
 }
 
-// A new person, signed in with a code; `device` is what their session is called.
+// A person, new unless `email` has an account, signed in with a code; `device` is what their session is called.
 export async function signIn({ email = randomEmail(), device = "linux-x64", address } = {}) {
   const visitor = new Visitor({ address });
+  const newerThan = (await mailsTo(email))[0]?.id;
   const asked = await visitor.post("/api/auth/request-code", { email });
   if (asked.status !== 200) throw new Error(`request-code: ${asked.status} ${asked.text}`);
-  const answer = await visitor.post("/api/auth/verify", { email, code: codeOf(await mailTo(email)), device });
+  const answer = await visitor.post("/api/auth/verify", { email, code: codeOf(await mailTo(email, { newerThan })), device });
   if (answer.status !== 200) throw new Error(`verify: ${answer.status} ${answer.text}`);
   visitor.token = answer.body.token;
   return Object.assign(visitor, { email, user: answer.body.user });
@@ -203,7 +209,7 @@ export async function eventually(check, ms = 10000) {
 }
 
 // A stack of its own for tests that break things. Use: const stack = await ownStack(...); ... await stack.down().
-export async function ownStack({ port, limits, bin = path.join(STATE, "bin") } = {}) {
+export async function ownStack({ port, limits, bin = process.env.TURNPIKE_BIN ?? path.join(STATE, "bin") } = {}) {
   const state = fs.mkdtempSync("/tmp/turnpike-test-");
   const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../..");
   const env = { ...process.env, TURNPIKE_PORT: String(port), TURNPIKE_STATE: state, TURNPIKE_BIN: bin };
