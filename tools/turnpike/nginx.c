@@ -10,6 +10,8 @@
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/route.h"
 
+enum { FLOOD_FACTOR = 4 };
+
 /* A location's settings: what differs between paths. */
 struct place {
 	const struct family *family;
@@ -30,6 +32,22 @@ static bool counted_by_nginx(enum limit_id limit)
 static bool is_served(const struct options *o, enum pool pool)
 {
 	return pool != POOL_SANDBOX || o->sandbox;
+}
+
+/* What nginx lets through at once. Where the worker counts exactly, nginx only sheds floods: with
+ * the same number it would refuse before the worker can say when the next request will pass, and,
+ * as its rates are rounded, at times refuse what the window admits. */
+static i64 burst_of(const struct limit_row *l)
+{
+	return l->where == LIMIT_AT_BOTH ? l->count * FLOOD_FACTOR : l->count;
+}
+
+/* Seconds after which a client that nginx refused is let through for certain. */
+static i64 retry_after_s(const struct limit_row *l)
+{
+	if (l->where == LIMIT_AT_BOTH) /* the worker's window has to pass, too */
+		return l->window_s;
+	return (l->window_s + l->count - 1) / l->count;
 }
 
 /* limit_req knows r/s and r/m; a longer window becomes the nearest whole rate per minute, at least
@@ -91,7 +109,7 @@ static void write_settings(const struct place *p, const char *indent, FILE *out)
 		p->family->name, indent, pool_names[p->pool]);
 	if (counted_by_nginx(p->limit))
 		fprintf(out, "%slimit_req zone=turnpike_%s burst=%lld nodelay;\n", indent, l->name,
-			(long long)l->count - 1);
+			(long long)burst_of(l) - 1);
 	if (p->body_bytes != BODY_DEFAULT_BYTES)
 		fprintf(out, "%sclient_max_body_size %zu;\n", indent, p->body_bytes);
 	if (p->is_stream)
@@ -293,8 +311,7 @@ static void write_errors(const struct dialect *dialect, struct arena *arena, FIL
 		const struct limit_row *l = &limit_table[i];
 		if (counted_by_nginx((enum limit_id)i))
 			write_error(dialect, E_RATE_LIMITED, 429,
-				arena_printf(arena, "/%s", l->name),
-				(l->window_s + l->count - 1) / l->count, arena, out);
+				arena_printf(arena, "/%s", l->name), retry_after_s(l), arena, out);
 	}
 }
 
