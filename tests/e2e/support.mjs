@@ -210,16 +210,25 @@ export async function eventually(check, ms = 10000) {
 }
 
 // A stack of its own for tests that break things. Use: const stack = await ownStack(...); ... await stack.down().
-export async function ownStack({ port, limits, bin = path.join(STATE, "bin") } = {}) {
+// settings: a function from the text of turnpike.conf to the text that the stack shall have, also later by configure().
+export async function ownStack({ port, limits, settings, bin = path.join(STATE, "bin") } = {}) {
   const state = fs.mkdtempSync("/tmp/turnpike-test-");
   const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../..");
   const env = { ...process.env, TURNPIKE_PORT: String(port), TURNPIKE_STATE: state, TURNPIKE_BIN: bin };
   if (limits) env.TURNPIKE_LIMITS = limits;
-  await run(path.join(root, "tools/up"), [], { env, timeout: 120000 });
+  const up = () => run(path.join(root, "tools/up"), [], { env, timeout: 120000 });
+  const configure = async (change) => {
+    const file = path.join(state, "turnpike.conf");
+    fs.writeFileSync(file, change(fs.readFileSync(file, "utf8")));
+    return up();
+  };
+  await up();
+  if (settings) await configure(settings);
   return {
     state,
     url: `http://127.0.0.1:${port}`,
-    up: () => run(path.join(root, "tools/up"), [], { env, timeout: 120000 }),
+    up,
+    configure,
     down: async () => {
       await run(path.join(root, "tools/down"), [], { env, timeout: 60000 });
       fs.rmSync(state, { recursive: true, force: true });
