@@ -78,8 +78,10 @@ int limit_check(struct req *r)
 {
 	const struct limit_row *row = &limit_table[r->route->limit];
 
-	if (r->limit_status != NULL && str_equal(r->limit_status, "REJECTED_DRY_RUN"))
+	if (r->limit_status != NULL && str_equal(r->limit_status, "REJECTED_DRY_RUN")) {
 		note_dry_run(r, r->route->limit, "nginx");
+		return 0; /* refused once: when limits are enforced, this hit is not seen here */
+	}
 	if (!limit_in_worker(row))
 		return 0;
 	switch (row->key) {
