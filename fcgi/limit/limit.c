@@ -28,17 +28,25 @@ static void note_dry_run(struct req *r, enum limit_id limit, const char *counted
 		LOG_TEXT("limit", limit_table[limit].name), LOG_TEXT("counted_by", counted_by));
 }
 
+/* The limit's own name space of keys; returns the length. */
+static size_t full_key(
+	enum limit_id limit, const void *key, size_t length, unsigned char ret[KEY_MAX])
+{
+	ret[0] = (unsigned char)limit;
+	if (length > KEY_MAX - 1)
+		length = KEY_MAX - 1;
+	memcpy(ret + 1, key, length);
+	return length + 1;
+}
+
 static int count(struct req *r, enum limit_id limit, const void *key, size_t length)
 {
 	const struct limit_row *row = &limit_table[limit];
 	unsigned char full[KEY_MAX];
+	size_t n = full_key(limit, key, length, full);
+	struct window_answer answer =
+		window_hit(r->worker->windows, full, n, row->count, row->window_s, r->now_us);
 
-	full[0] = (unsigned char)limit;
-	if (length > sizeof(full) - 1)
-		length = sizeof(full) - 1;
-	memcpy(full + 1, key, length);
-	struct window_answer answer = window_hit(
-		r->worker->windows, full, length + 1, row->count, row->window_s, r->now_us);
 	if (answer.admitted) {
 		metrics_limit(limit, false, false);
 		return 0;
@@ -61,6 +69,15 @@ int limit_hit_address(struct req *r, enum limit_id limit)
 	return count(r, limit, key, length);
 }
 
+void limit_undo_address(struct req *r, enum limit_id limit)
+{
+	unsigned char key[16], full[KEY_MAX];
+	size_t length = 0;
+
+	if (r->remote_addr != NULL && ip_key(r->remote_addr, key, &length))
+		window_undo(r->worker->windows, full, full_key(limit, key, length, full));
+}
+
 int limit_hit(struct req *r, enum limit_id limit, const char *key)
 {
 	return count(r, limit, key, strlen(key));
@@ -70,8 +87,10 @@ int limit_check(struct req *r)
 {
 	const struct limit_row *row = &limit_table[r->route->limit];
 
-	if (r->limit_status != NULL && str_equal(r->limit_status, "REJECTED_DRY_RUN"))
+	if (r->limit_status != NULL && str_equal(r->limit_status, "REJECTED_DRY_RUN")) {
 		note_dry_run(r, r->route->limit, "nginx");
+		return 0; /* refused once: when limits are enforced, this hit is not seen here */
+	}
 	if (!limit_in_worker(row))
 		return 0;
 	switch (row->key) {
