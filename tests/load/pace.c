@@ -257,7 +257,7 @@ static i64 start_due(i64 start_us, i64 end_us)
 	for (;;) {
 		i64 due_us = start_us + (i64)(n_sent * US_PER_S / plan.rate);
 		if (due_us >= end_us)
-			return SWEEP_MS * US_PER_MS;
+			return end_us > now ? end_us - now : SWEEP_MS * US_PER_MS;
 		if (due_us > now)
 			return due_us - now;
 		if (n_idle == 0)
