@@ -142,7 +142,7 @@ class Client extends Visitor {
 class SqlSession {
   constructor(stack) {
     this.got = "";
-    this.client = spawn("mariadb", ["--no-defaults", `--socket=${stack.state}/run/mysql.sock`, "-uroot", "-N", "-B", "--unbuffered", "turnpike"]);
+    this.client = spawn("mariadb", ["--no-defaults", `--socket=${stack.state}/run/mysql.sock`, "-uroot", "-N", "-B", "--unbuffered", "--force", "turnpike"]);
     this.client.stdout.on("data", (data) => { this.got += data; });
     this.client.stderr.on("data", (data) => { this.error = (this.error ?? "") + data; });
     this.marks = 0;
@@ -151,11 +151,12 @@ class SqlSession {
   // Runs statements; resolves when they are done.
   async run(text) {
     const mark = `done-${++this.marks}`;
+    this.error = undefined;
     this.client.stdin.write(`${text};\nSELECT '${mark}';\n`);
     await eventually(() => {
-      if (this.error) throw new Error(this.error);
       if (!this.got.includes(mark)) throw new Error(`no answer to: ${text}`);
     });
+    if (this.error) throw new Error(this.error);
   }
 
   end() {
