@@ -15,17 +15,18 @@ enum { KEY_MAX = 300 };
 
 /* Every one is counted; the log gets one line a second and limit, so that a flood does not become
  * one of lines. */
-static void note_dry_run(struct req *r, enum limit_id limit, const char *counted_by)
+static void note_dry_run(struct req *r, enum limit_id limit, bool by_nginx)
 {
-	static _Atomic i64 logged_us[LIMIT_MAX];
-	i64 last_us = logged_us[limit];
+	static _Atomic i64 logged_us[LIMIT_MAX][2];
+	i64 last_us = logged_us[limit][by_nginx];
 
 	metrics_limit(limit, true, true);
 	if (r->now_us - last_us < US_PER_S ||
-		!atomic_compare_exchange_strong(&logged_us[limit], &last_us, r->now_us))
+		!atomic_compare_exchange_strong(&logged_us[limit][by_nginx], &last_us, r->now_us))
 		return;
 	LOG(INFO, "limit_dry_run", LOG_TEXT("request_id", r->request_id),
-		LOG_TEXT("limit", limit_table[limit].name), LOG_TEXT("counted_by", counted_by));
+		LOG_TEXT("limit", limit_table[limit].name),
+		LOG_TEXT("counted_by", by_nginx ? "nginx" : "worker"));
 }
 
 /* The limit's own name space of keys; returns the length. */
@@ -52,7 +53,7 @@ static int count(struct req *r, enum limit_id limit, const void *key, size_t len
 		return 0;
 	}
 	if (r->worker->limits_dry_run) {
-		note_dry_run(r, limit, "worker");
+		note_dry_run(r, limit, false);
 		return 0;
 	}
 	metrics_limit(limit, true, false);
@@ -88,7 +89,7 @@ int limit_check(struct req *r)
 	const struct limit_row *row = &limit_table[r->route->limit];
 
 	if (r->limit_status != NULL && str_equal(r->limit_status, "REJECTED_DRY_RUN")) {
-		note_dry_run(r, r->route->limit, "nginx");
+		note_dry_run(r, r->route->limit, true);
 		return 0; /* refused once: when limits are enforced, this hit is not seen here */
 	}
 	if (!limit_in_worker(row))

@@ -279,10 +279,10 @@ test("the dry run counts and tells, and refuses nobody", async () => {
 
     const events = fs.readFileSync(path.join(stack.state, "log/events.log"), "utf8").split("\n").filter((line) => line.includes('"limit_dry_run"')).map(JSON.parse);
     const told = (limit, by) => events.filter((e) => e.limit === limit && e.counted_by === by).length;
-    assert.equal(told("auth", "worker"), 15);
-    assert.equal(told("code_email", "worker"), 25);
-    assert.equal(told("code_ip", "worker"), 20);
-    assert.equal(told("auth", "nginx"), 10, "nginx would have let 20 through; each is told once");
+    // One line a second and limit: the metrics below count them all.
+    for (const [limit, by, n] of [["auth", "worker", 15], ["code_email", "worker", 25], ["code_ip", "worker", 20], ["auth", "nginx", 10]]) {
+      assert.ok(told(limit, by) >= 1 && told(limit, by) <= n, `${limit} by ${by} was told ${told(limit, by)} times`);
+    }
     assert.ok(events.every((e) => e.request_id), "each names its request");
 
     const { text } = await request("GET", `${stack.url}/metrics`, { check: false });
