@@ -13,47 +13,27 @@
 
 enum { ENV_MAX = 300, SENT_MAX = 256 * 1024 };
 
-#define REQUEST(method, path, rest) \
-	"REQUEST_METHOD=" method "\nDOCUMENT_URI=" path "\nREQUEST_URI=" path "\n" rest
+#define REQUEST(method, path, headers, body) \
+	"REQUEST_METHOD=" method "\nDOCUMENT_URI=" path "\nREQUEST_URI=" path "\n" headers "\n" body
+#define JSON_TYPE "CONTENT_TYPE=application/json; charset=utf-8\n"
+#define FORM_TYPE "CONTENT_TYPE=application/x-www-form-urlencoded\n"
 
-static const char
-	*const seeds[] =
-		{
-			REQUEST("GET", "/api/account/me",
-				"HTTP_AUTHORIZATION=Bearer session:abc\n"),
-			REQUEST("GET", "/api/account/orders",
-				"QUERY_STRING=limit=5&before=%31%32\n"),
-			REQUEST("GET", "/api/update/linux-x64/stable/c0ffee",
-				"HTTP_USER_AGENT=Darwin/22\n"),
-			REQUEST("OPTIONS", "/api/auth/verify/",
-				"HTTP_ORIGIN=https://turnpike.example\n"),
-			REQUEST("GET", "/api/auth/oauth/github/callback",
-				"QUERY_STRING=code=a&state=b+c\n"),
-			REQUEST("GET", "/api/auth/oauth/google/start",
-				"HTTP_COOKIE=tp_oauth=a.b; tp_oauth=c\n"),
-			REQUEST("POST", "/api/auth/request-code",
-				"CONTENT_TYPE=application/json\n\n") "{\"email\":\"ada@example."
-								     "com\"}",
-			REQUEST("POST", "/api/usage/record",
-				"CONTENT_TYPE=application/json; "
-				"charset=utf-8\nHTTP_IDEMPOTENCY_KEY=k\n\n") "[{\"ts\":"
-									     "1,\"model\":\"m\","
-									     "\"provider\":\"p\","
-									     "\"cost_usd\":0."
-									     "0000015,\"input_"
-									     "tokens\":1}]",
-			REQUEST("PATCH", "/api/account/me",
-				"CONTENT_TYPE=application/json\nCONTENT_LENGTH=24\n\n") "{\"overage"
-											"_enabled\""
-											":true}",
-			REQUEST("POST", "/sandbox/oauth/consent",
-				"CONTENT_TYPE=application/x-www-form-urlencoded\n\n") "name=Ada&"
-										      "email=ada%"
-										      "40example."
-										      "com&"
-										      "redirect_"
-										      "uri=/",
-			REQUEST("GET", "/a%2Fb", "HTTP_X=1\nHTTP_COOKIE=a=b\nHTTP_COOKIE=c=d\n"),
+static const char *const seeds[] = {
+	REQUEST("GET", "/api/account/me", "HTTP_AUTHORIZATION=Bearer session:abc\n", ""),
+	REQUEST("GET", "/api/account/orders", "QUERY_STRING=limit=5&before=%31%32\n", ""),
+	REQUEST("GET", "/api/update/linux-x64/stable/c0ffee", "HTTP_USER_AGENT=Darwin/22\n", ""),
+	REQUEST("OPTIONS", "/api/auth/verify/", "HTTP_ORIGIN=https://turnpike.example\n", ""),
+	REQUEST("GET", "/api/auth/oauth/github/callback", "QUERY_STRING=code=a&state=b+c\n", ""),
+	REQUEST("GET", "/api/auth/oauth/google/start", "HTTP_COOKIE=tp_oauth=a; tp_oauth=c\n", ""),
+	REQUEST("POST", "/api/auth/request-code", JSON_TYPE, "{\"email\":\"ada@example.com\"}"),
+	REQUEST("POST", "/api/usage/record", JSON_TYPE "HTTP_IDEMPOTENCY_KEY=k\n",
+		"[{\"ts\":1,\"model\":\"m\",\"provider\":\"p\",\"cost_usd\":0.0000015}]"),
+	REQUEST("POST", "/api/usage/record", JSON_TYPE, "{\"ts\":1,\"cost_usd\":1e-7,\"id\":7}"),
+	REQUEST("PATCH", "/api/account/me", JSON_TYPE "CONTENT_LENGTH=24\n",
+		"{\"overage_enabled\":true}"),
+	REQUEST("POST", "/sandbox/oauth/consent", FORM_TYPE,
+		"name=Ada&email=ada%40example.com&redirect_uri=/"),
+	REQUEST("GET", "/a%2Fb", "HTTP_X=1\nHTTP_COOKIE=a=b\nHTTP_COOKIE=c=d\n", ""),
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
