@@ -38,11 +38,13 @@ function loadContract(state) {
   return { ajv, routes };
 }
 
-// OpenAPI 3.0's "nullable" in JSON Schema's words; answers may have no member that the schema does not name.
+// OpenAPI 3.0's "nullable" in JSON Schema's words; answers may have no member that the schema does not name, unless it
+// says so.
 function openapiToJsonSchema(node) {
   if (Array.isArray(node)) return node.map(openapiToJsonSchema);
   if (node === null || typeof node !== "object") return node;
   const copy = Object.fromEntries(Object.entries(node).map(([k, v]) => [k, openapiToJsonSchema(v)]));
+  if (copy.type === "object" && copy.properties && !("additionalProperties" in copy)) copy.additionalProperties = false;
   if (copy.nullable === true) {
     delete copy.nullable;
     return { anyOf: [copy, { type: "null" }] };

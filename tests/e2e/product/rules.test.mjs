@@ -8,8 +8,8 @@ import { gzipSync } from "node:zlib";
 import { STATE, URL_BASE, Visitor, signIn } from "../support.mjs";
 
 const PARAMETERS = {
-  provider: "github", session_id: "sess_000000000000000000000000", platform: "linux-x64", quality: "stable", commit: "0000",
-};
+  provider: "github", session_id: "sess_000000000000000000000000", platform: "darwin-arm64", quality: "insider", commit: "0000",
+}; // nothing is published there: the tests of the feed may run at the same time
 const PUBLIC_CACHE = { "/api/billing/v2/catalog": 30, "/api/counter/founding": 30, "/api/v2/status/public": 30 };
 const BODY_BYTES = 64 * 1024;
 
@@ -42,7 +42,8 @@ test("HEAD is answered wherever GET is, with the same head and no body", async (
     assert.equal(head.text, "", name);
     assert.equal(head.headers["content-type"], get.headers["content-type"], name);
     assert.equal(head.headers["cache-control"], get.headers["cache-control"], name);
-    if (!/start|callback|health|export/.test(template)) assert.equal(head.headers["content-length"], get.headers["content-length"], name);
+    // The length where it cannot change in between: public facts may, other tests change them just now.
+    if (!/start|callback|export/.test(template) && !isOpenToAll({ template })) assert.equal(head.headers["content-length"], get.headers["content-length"], name);
   }
 });
 
