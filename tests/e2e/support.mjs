@@ -224,16 +224,16 @@ export async function ownStack({ port, limits, settings, bin = process.env.TURNP
     fs.writeFileSync(file, change(fs.readFileSync(file, "utf8")));
     return up();
   };
-  await up();
-  if (settings) await configure(settings);
-  return {
-    state,
-    url: `http://127.0.0.1:${port}`,
-    up,
-    configure,
-    down: async () => {
-      await run(path.join(root, "tools/down"), [], { env, timeout: 60000 });
-      fs.rmSync(state, { recursive: true, force: true });
-    },
+  const down = async () => {
+    await run(path.join(root, "tools/down"), [], { env, timeout: 60000 });
+    fs.rmSync(state, { recursive: true, force: true });
   };
+  try {
+    await up();
+    if (settings) await configure(settings);
+  } catch (error) {
+    await down();
+    throw error;
+  }
+  return { state, url: `http://127.0.0.1:${port}`, up, configure, down };
 }
