@@ -23,8 +23,8 @@ enum route_flags {
 	IDEMPOTENT = 1,	 /* honours Idempotency-Key */
 	PUBLIC_CORS = 2, /* any origin may read it */
 	STREAM = 4,	 /* nginx must not buffer the answer */
+	OPERATOR = 16,	 /* nginx lets only listed addresses in */
 	HIDDEN = 8,	 /* not in `turnpike routes` nor in the OpenAPI document */
-	LOCAL = 16,	 /* nginx lets only this machine in */
 	FORM = 32,	 /* the body is application/x-www-form-urlencoded */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../core/str.h"
+#include "json_number.h"
 
 enum { MICRO_PER_CENT = 10000 };
 
@@ -96,38 +97,15 @@ static int bind_integer(
 	return set_number(f, number, ret, fail);
 }
 
-/* A decimal number of dollars to micro-dollars, rounded up, from its text: no double in between. */
 static int bind_usd(const struct field *f, struct json_object *value, void *ret, struct fail *fail)
 {
+	i64 micro;
+
 	if (!json_object_is_type(value, json_type_int) &&
 		!json_object_is_type(value, json_type_double))
 		return fault(f, "number", fail);
-	const char *p = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
-	i64 micro = 0;
-	int decimals = -1;
-	for (; *p >= '0' && *p <= '9'; p++)
-		if (__builtin_mul_overflow(micro, 10, &micro) ||
-			__builtin_add_overflow(micro, *p - '0', &micro))
-			return fault(f, "range", fail);
-	bool round_up = false;
-	if (*p == '.')
-		p++;
-	for (decimals = 0; *p >= '0' && *p <= '9'; p++) {
-		if (decimals < 6) {
-			if (__builtin_mul_overflow(micro, 10, &micro) ||
-				__builtin_add_overflow(micro, *p - '0', &micro))
-				return fault(f, "range", fail);
-			decimals++;
-		} else if (*p != '0') {
-			round_up = true;
-		}
-	}
-	if (*p != '\0') /* a sign or an exponent */
-		return fault(f, "decimal", fail);
-	for (; decimals < 6; decimals++)
-		if (__builtin_mul_overflow(micro, 10, &micro))
-			return fault(f, "range", fail);
-	if (round_up && __builtin_add_overflow(micro, 1, &micro))
+	if (!json_number_micro(
+		    json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN), &micro))
 		return fault(f, "range", fail);
 	TRY(check_bounds(f, micro, fail));
 	*(i64 *)member_of(f, ret) = micro;

@@ -31,6 +31,7 @@ struct lane {
 
 struct net {
 	struct lane operator_lane, user_lane, mail_lane;
+	int client_fd;		/* of the request under way; 0: none */
 	char mail_server[1024]; /* what mail_lane's connections were made by */
 };
 

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ struct process {
 	struct worker worker;
 	struct options options;
 	int stop_fd; /* an eventfd: readable when the process drains */
+	atomic_bool draining;
 };
 
 static pthread_barrier_t all_started;
@@ -71,6 +73,7 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 		.body_stream = fcgi->in,
 		.client_fd = fcgi->ipcFd,
 	};
+	net_set_client(net, fcgi->ipcFd);
 	serve_request(r);
 	if (resp_send(r, fcgi->out) != 0)
 		metrics_add(METRIC_CLIENT_ABORTS, 1);
@@ -78,20 +81,35 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 		metrics_answer(r->route_index, r->response.status, clock_mono_us() - start_us);
 }
 
-/* Waits for a connection or for the end. Each thread has its own epoll set with EPOLLEXCLUSIVE, so
- * that one connection wakes one thread. Returns false when the process drains. */
-static bool wait_for_work(int epoll_fd, int stop_fd)
+/* The next request. Under load one is waiting already and accept() alone finds it; else the thread
+ * sleeps in an epoll set of its own, with EPOLLEXCLUSIVE, so that one connection wakes one thread.
+ * False when the process drains. */
+static bool next_request(FCGX_Request *fcgi, int epoll_fd, int stop_fd, const atomic_bool *draining)
 {
 	struct epoll_event event[2];
 
-	for (;;) {
+	while (!atomic_load_explicit(draining, memory_order_relaxed)) {
+		if (FCGX_Accept_r(fcgi) >= 0)
+			return true;
 		int n = epoll_wait(epoll_fd, event, 2, -1);
 		for (int i = 0; i < n; i++)
 			if (event[i].data.fd == stop_fd)
 				return false;
-		if (n > 0)
-			return true;
 	}
+	return false;
+}
+
+/* Ends the exchange. libfcgi would half-close and then sleep until nginx has closed as well, in
+ * case some of the request is still unread; it is read to its end here instead, so the connection
+ * can simply be closed. */
+static void finish(FCGX_Request *fcgi)
+{
+	char rest[4096];
+
+	while (FCGX_GetStr(rest, sizeof(rest), fcgi->in) > 0)
+		;
+	FCGX_Detach(fcgi);
+	FCGX_Finish_r(fcgi);
 }
 
 static int epoll_of_thread(int stop_fd)
@@ -120,12 +138,10 @@ static void *thread_main(void *arg)
 	arena_init(&arena, ARENA_CEILING_BYTES);
 	FCGX_InitRequest(&fcgi, LISTEN_FD, FCGI_FAIL_ACCEPT_ON_INTR);
 	pthread_barrier_wait(&all_started);
-	while (wait_for_work(epoll_fd, p->stop_fd)) {
-		if (FCGX_Accept_r(&fcgi) < 0)
-			continue; /* another thread was faster */
+	while (next_request(&fcgi, epoll_fd, p->stop_fd, &p->draining)) {
 		metrics_add(METRIC_THREADS_BUSY, 1);
 		answer(&p->worker, net, &arena, &fcgi);
-		FCGX_Finish_r(&fcgi);
+		finish(&fcgi);
 		arena.on_full = NULL;
 		arena_reset(&arena);
 		metrics_add(METRIC_THREADS_BUSY, -1);
@@ -221,6 +237,15 @@ static void set_up(struct process *p, const char *config, const char *pool_name,
 	open_shared_memory(p, pool_name, slot);
 }
 
+static void set_database_gauges(struct db_pool *pool)
+{
+	size_t busy, open;
+
+	db_pool_counts(pool, &busy, &open);
+	metrics_set(METRIC_DB_BUSY, (i64)busy);
+	metrics_set(METRIC_DB_OPEN, (i64)open);
+}
+
 static void run_threads(struct process *p)
 {
 	i64 n_connections, n = threads_of(&p->options, p->worker.pool, &n_connections);
@@ -245,8 +270,10 @@ static void run_threads(struct process *p)
 	metrics_set(METRIC_THREADS_BUSY, 0);
 	LOG(INFO, "started", LOG_NUMBER("threads", n), LOG_NUMBER("connections", n_connections));
 
-	sigwait(&stop_signals, &signal_number);
+	while ((signal_number = sigtimedwait(&stop_signals, NULL, &(struct timespec){1, 0})) < 0)
+		set_database_gauges(p->worker.db_pool);
 	LOG(INFO, "draining", LOG_NUMBER("signal", signal_number));
+	atomic_store(&p->draining, true);
 	if (write(p->stop_fd, &(u64){1}, sizeof(u64)) < 0)
 		exit(1);
 	for (i64 i = 0; i < n; i++)

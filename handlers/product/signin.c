@@ -76,6 +76,17 @@ struct product_code_request {
 SCHEMA(product_code_request, BOOL(product_code_request, ok, REQUIRED),
 	I64(product_code_request, expires_in, REQUIRED, DOC("Seconds")));
 
+/* What one limit refuses does not count in the other: an address of the net that has used up its
+ * codes must not use up those of other people's mail addresses. */
+static int count_code(struct req *r, const char *email)
+{
+	TRY(limit_hit_address(r, LIMIT_CODE_IP));
+	int rc = limit_hit(r, LIMIT_CODE_EMAIL, email);
+	if (rc != 0)
+		limit_undo_address(r, LIMIT_CODE_IP);
+	return rc;
+}
+
 int product_code_request(struct req *r, const void *in_, void *out_)
 {
 	const struct product_code_request_in *in = in_;
@@ -92,8 +103,7 @@ int product_code_request(struct req *r, const void *in_, void *out_)
 		fail_fault(r->fail, "challenge", "base64url");
 		return fail(r->fail, E_INVALID_FIELD, NULL);
 	}
-	TRY(limit_hit(r, LIMIT_CODE_EMAIL, email));
-	TRY(limit_hit_address(r, LIMIT_CODE_IP));
+	TRY(count_code(r, email));
 	TRY(signin_request_code(&r->db, r->worker->options, email, &purpose, r->now_us));
 	*out = (struct product_code_request){true, CODE_LIFETIME_S};
 	return 0;

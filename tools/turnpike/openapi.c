@@ -83,6 +83,8 @@ static void put_type(const struct field *f, struct buf *out)
 		buf_str(out, "\"type\":\"boolean\"");
 		break;
 	case FIELD_OBJECT:
+		if (f->nullable) /* nullable says nothing without a type beside it */
+			buf_str(out, "\"type\":\"object\",");
 		buf_str(out, "\"allOf\":[");
 		put_ref(f->schema->name, out);
 		buf_char(out, ']');
