@@ -27,7 +27,7 @@ mixed() { # REQUESTS
 	for pid in "${pids[@]}"; do
 		wait "$pid" || failed=1
 	done
-	if [[ $failed != 0 ]] || grep -Lq '"failures":0,' "$TURNPIKE_STATE"/pace.*; then
+	if [[ $failed != 0 || $(grep -l '"failures":0,' "$TURNPIKE_STATE"/pace.* | wc -l) != "${#pids[@]}" ]]; then
 		cat "$TURNPIKE_STATE"/pace.*
 		echo "some answers were not as expected"
 		exit 1
