@@ -78,9 +78,11 @@ static int html_page(struct req *r, int status, const char *heading, const char 
 	const char *page = arena_printf(r->arena,
 		"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
 		"<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-		"<title>%s</title><link rel=\"stylesheet\" href=\"/assets/turnpike.css\"></head>"
-		"<body><main class=\"card\"><h1>%s</h1><p>%s</p>"
-		"<p><a href=\"/signin\">Back to sign-in</a></p></main></body></html>\n",
+		"<title>%s</title><link rel=\"stylesheet\" href=\"/assets/base.css\">"
+		"<link rel=\"stylesheet\" href=\"/assets/parts.css\">"
+		"<link rel=\"stylesheet\" href=\"/assets/signin.css\"></head><body>"
+		"<main class=\"page signin-page\"><div class=\"card\"><h1>%s</h1><p>%s</p>"
+		"<p><a href=\"/signin\">Back to sign-in</a></p></div></main></body></html>\n",
 		heading, heading, text);
 
 	resp_header(r, "Content-Security-Policy",

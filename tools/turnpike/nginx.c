@@ -286,6 +286,7 @@ static void write_error(const struct dialect *dialect, enum error code, int stat
 	dialect->render(&failure, &body);
 	fprintf(out,
 		"location = /.error/%s/%d%s {\n\tinternal;\n\tdefault_type application/json;\n"
+		"\tclient_max_body_size 0;\n" /* else a large body makes a second error of it */
 		"\tinclude turnpike/headers-api.conf;\n\tadd_header Cache-Control no-store "
 		"always;\n",
 		dialect->name, status, suffix);
