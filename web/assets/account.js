@@ -4,7 +4,7 @@ import { api, token } from "./api.js";
 import { $, applyBrand, busy, failure } from "./ui.js";
 import { initData } from "./account-data.js";
 import { initDevices, loadDevices } from "./account-devices.js";
-import { initOffers, showPlan } from "./account-plan.js";
+import { showPlan } from "./account-plan.js";
 import { initProfile, showProfile } from "./account-profile.js";
 import { loadOrders, loadSpend, loadUsage } from "./account-records.js";
 
@@ -63,7 +63,6 @@ function start() {
   $("#signout").addEventListener("click", signOut);
   token.onChangeElsewhere((value) => (value ? location.reload() : toSignIn("signed-out")));
 
-  initOffers();
   initProfile({ onChange: () => fillCard("#plan", loadAccount) });
   initDevices({
     reload: () => fillCard("#devices", loadDevices),
