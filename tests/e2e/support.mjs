@@ -147,7 +147,8 @@ export class Visitor {
 export async function mailTo(email, { newerThan } = {}) {
   for (let i = 0; i < 200; i++) {
     const { body } = await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false });
-    if (body?.length > 0 && body[0].id !== newerThan) return body[0];
+    const newest = body?.[0];
+    if (newest && newest.id !== newerThan) return newest;
     await sleep(50);
   }
   throw new Error(`no mail to ${email}`);
