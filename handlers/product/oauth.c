@@ -129,7 +129,6 @@ static int finish(struct req *r, const struct product_oauth_callback_in *in,
 	const struct oauth_provider *provider, struct oauth_result *result)
 {
 	const char *handoff;
-	u64 user_id;
 
 	TRY(oauth_resume(&r->db, r->worker->options, provider, in->state,
 		req_cookie(r, COOKIE_NAME), r->now_us, result));
@@ -140,9 +139,8 @@ static int finish(struct req *r, const struct product_oauth_callback_in *in,
 		return fail(r->fail, E_INVALID_CODE, NULL);
 	TRY(oauth_identity(
 		r->net, &r->db, provider, in->code, redirect_uri(r, in->provider), result));
-	TRY(signin_identity_user(
-		&r->db, provider->name, result->subject, result->email, r->now_us, &user_id));
-	TRY(signin_handoff_create(&r->db, user_id, result->challenge, r->now_us, &handoff));
+	TRY(signin_with_identity(&r->db, provider->name, result->subject, result->email,
+		result->challenge, r->now_us, &handoff));
 	/* Both go through our page, which knows how to open the IDE and what to do when that fails.
 	 */
 	return resp_redirect(r, arena_printf(r->arena, "/signin%s#handoff=%s",
