@@ -175,7 +175,7 @@ test("all faults are told at once", async () => {
   assert.equal(answer.status, 400);
   assert.equal(answer.body.error, "bad_request");
   const faults = Object.fromEntries(answer.body.faults.map(({ field, rule }) => [field, rule]));
-  assert.deepEqual(faults, { id: "max", ts: "range", model: "min", provider: "string", input_tokens: "min", output_tokens: "integer", cost_usd: "decimal" });
+  assert.deepEqual(faults, { id: "max", ts: "range", model: "min", provider: "string", input_tokens: "min", output_tokens: "integer", cost_usd: "range" });
   const missing = await record({});
   assert.deepEqual(missing.body.faults, ["ts", "model", "provider"].map((field) => ({ field, rule: "required" })));
   for (const body of ["[1]", '"text"', "1", "true", "null"]) {
@@ -193,6 +193,6 @@ test("lengths of texts are bytes and are kept to", async () => {
 
 test("money comes in as decimal text and is rounded up in micro-dollars (F-17, F-18)", async () => {
   const item = (cost) => `{"ts":1714000000,"model":"m","provider":"p","cost_usd":${cost}}`;
-  for (const cost of ["0.0000001", "0.1", "999.999999", "1000", "0", "1.10"]) assert.equal((await record(item(cost))).status, 200, cost);
-  for (const cost of ["-0.01", "1e-3", "1000.000001", '"0.1"', "99999999999999999999", "1e400", "1E2"]) assert.equal((await record(item(cost))).status, 400, cost);
+  for (const cost of ["0.0000001", "0.1", "999.999999", "1000", "0", "1.10", "1e-3", "1E2"]) assert.equal((await record(item(cost))).status, 200, cost);
+  for (const cost of ["-0.01", "1000.000001", '"0.1"', "99999999999999999999", "1e4", "1e400"]) assert.equal((await record(item(cost))).status, 400, cost);
 });
