@@ -3,6 +3,7 @@
  * in each family's dialect). */
 #include "turnpike.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -395,5 +396,7 @@ int command_nginx(struct command_context *c, int argc, char **argv)
 	bool ok = write_file(dir, "http.conf", http, http_length) &&
 		  write_file(dir, "locations.conf", locations, locations_length) &&
 		  write_file(c->options.state_dir, "openapi.json", openapi.data, openapi.length);
+	free(http);
+	free(locations);
 	return ok ? EXIT_FINE : EXIT_FAILED;
 }
