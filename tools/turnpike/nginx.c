@@ -102,7 +102,7 @@ void nginx_write_http(const struct options *o, FILE *out)
 
 static void write_error_pages(const struct place *p, const char *indent, FILE *out)
 {
-	static const int statuses[] = {413, 500, 502, 503, 504};
+	static const int statuses[] = {400, 413, 500, 502, 503, 504};
 
 	for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
 		fprintf(out, "%serror_page %d = /.error/%s/%d;\n", indent, statuses[i],
