@@ -49,6 +49,30 @@ void resp_header(struct req *r, const char *name, const char *value)
 	buf_str(h, "\r\n");
 }
 
+int resp_page(struct req *r, int status, const char *title, const char *style, const char *content)
+{
+	struct buf b;
+
+	buf_init(&b, r->arena, 4096);
+	buf_printf(&b,
+		"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		"<title>%s</title>\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		"<meta name=\"robots\" content=\"noindex\">\n"
+		"<link rel=\"icon\" href=\"/assets/favicon.svg\" type=\"image/svg+xml\">\n"
+		"<link rel=\"stylesheet\" href=\"/assets/base.css\">\n"
+		"<link rel=\"stylesheet\" href=\"/assets/parts.css\">\n"
+		"<link rel=\"stylesheet\" href=\"/assets/%s.css\">\n</head>\n<body>\n",
+		html_escape(r->arena, title), style);
+	buf_str(&b, content);
+	buf_str(&b, "\n</body>\n</html>\n");
+	/* No form-action: browsers apply it to a redirect that follows the form as well. */
+	resp_header(r, "Content-Security-Policy",
+		"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+		"frame-ancestors 'none'");
+	return resp_text(r, status, "text/html; charset=utf-8", b.data, b.length);
+}
+
 int resp_redirect(struct req *r, const char *location)
 {
 	for (const char *p = location; *p != '\0'; p++)

@@ -159,21 +159,24 @@ static void test_money(void **state)
 	}
 }
 
-/* "12.5" in micro-dollars rounded up, or INT64_MIN when that is more than an i64 holds. */
-static i64 big_micro(const char *decimal)
+/* "12.5e-3" in micro-dollars rounded up, or INT64_MIN when that is more than an i64 holds. */
+static i64 big_micro(const char *number)
 {
-	const char *point = strchr(decimal, '.');
-	size_t n_decimals = point != NULL ? strlen(point + 1) : 0;
+	const char *point = strchr(number, '.'), *e = strchr(number, 'e');
+	int length = (int)strcspn(number, "e"), whole = (int)strcspn(number, ".e");
+	int n_decimals = (point != NULL ? length - whole - 1 : 0) - (e != NULL ? atoi(e + 1) : 0);
 	char digits[64];
 	BN_CTX *ctx = BN_CTX_new();
 	BIGNUM *n = NULL, *scale = NULL, *rest = BN_new(), *limit = NULL;
 
-	snprintf(digits, sizeof(digits), "%.*s%s", (int)strcspn(decimal, "."), decimal,
-		point != NULL ? point + 1 : "");
+	snprintf(digits, sizeof(digits), "%.*s%.*s", whole, number,
+		point != NULL ? length - whole - 1 : 0, number + whole + 1);
 	BN_dec2bn(&n, digits);
 	BN_dec2bn(&scale, "1");
-	for (size_t i = 0; i < n_decimals; i++)
+	for (int i = 0; i < n_decimals; i++)
 		BN_mul_word(scale, 10);
+	for (int i = n_decimals; i < 0; i++)
+		BN_mul_word(n, 10);
 	BN_mul_word(n, 1000000);
 	BN_div(n, rest, n, scale, ctx);
 	if (!BN_is_zero(rest))
@@ -204,6 +207,8 @@ static void random_decimal(unsigned *seed, char *out)
 	for (int i = 0; i < n_decimals; i++) /* many zeros and nines: ties and carries */
 		*out++ = "0123456789000099"[rand_r(seed) % 16];
 	*out = '\0';
+	if (rand_r(seed) % 4 == 0)
+		sprintf(out, "e%d", rand_r(seed) % 40 - 32);
 }
 
 struct price {

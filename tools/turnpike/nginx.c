@@ -3,6 +3,7 @@
  * in each family's dialect). */
 #include "turnpike.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -285,6 +286,7 @@ static void write_error(const struct dialect *dialect, enum error code, int stat
 	dialect->render(&failure, &body);
 	fprintf(out,
 		"location = /.error/%s/%d%s {\n\tinternal;\n\tdefault_type application/json;\n"
+		"\tclient_max_body_size 0;\n" /* else a large body makes a second error of it */
 		"\tinclude turnpike/headers-api.conf;\n\tadd_header Cache-Control no-store "
 		"always;\n",
 		dialect->name, status, suffix);
@@ -394,5 +396,7 @@ int command_nginx(struct command_context *c, int argc, char **argv)
 	bool ok = write_file(dir, "http.conf", http, http_length) &&
 		  write_file(dir, "locations.conf", locations, locations_length) &&
 		  write_file(c->options.state_dir, "openapi.json", openapi.data, openapi.length);
+	free(http);
+	free(locations);
 	return ok ? EXIT_FINE : EXIT_FAILED;
 }

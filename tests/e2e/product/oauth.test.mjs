@@ -52,6 +52,13 @@ function isPage(answer, status, why) {
   assert.ok(!answer.text.includes("handoff"), why);
 }
 
+test("the pages that say what went wrong have their styles", async () => {
+  const { text } = await new Visitor().get("/api/auth/oauth/github/callback");
+  const styles = [...text.matchAll(/href="(\/assets\/[^"]+)"/g)];
+  assert.ok(styles.length > 0);
+  for (const [, url] of styles) assert.equal((await new Visitor().get(url)).status, 200, url);
+});
+
 for (const provider of PROVIDERS)
   test(`${provider}: there and back signs in`, async () => {
     const email = randomEmail(provider), attempt = await begin(provider);
