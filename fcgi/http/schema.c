@@ -52,8 +52,8 @@ static bool is_absent(const struct field *f, const void *member)
 		return !((const struct opt_i64 *)member)->has;
 	case FIELD_OPT_BOOL:
 		return !((const struct opt_bool *)member)->has;
-	case FIELD_TIME_S:
-		return *(const i64 *)member == 0;
+	case FIELD_TIME_S: /* one that is always there may well be 1970 */
+		return *(const i64 *)member == 0 && (!f->required || f->nullable);
 	default:
 		return false;
 	}

@@ -49,21 +49,14 @@ struct product_me_update_in {
 	const char *display_name;
 	struct opt_bool overage_enabled;
 };
-SCHEMA(product_me_update_in,
-	STR(product_me_update_in, display_name, .max = 256, DOC("At most 64 characters")),
+SCHEMA(product_me_update_in, STR(product_me_update_in, display_name, .max = 64),
 	OPT_BOOL(product_me_update_in, overage_enabled, DOC("Needs an active subscription")));
-
-enum { DISPLAY_NAME_CHARS = 64 };
 
 int product_me_update(struct req *r, const void *in_, void *out)
 {
 	const struct product_me_update_in *in = in_;
 	struct session_caller_row row = *product_account(r);
 
-	if (in->display_name != NULL && utf8_count(in->display_name) > DISPLAY_NAME_CHARS) {
-		fail_fault_limit(r->fail, "display_name", "max", DISPLAY_NAME_CHARS);
-		return fail(r->fail, E_INVALID_FIELD, NULL);
-	}
 	if (in->overage_enabled.has && in->overage_enabled.value &&
 		!account_is_subscribed(&row, r->now_us))
 		return fail(r->fail, E_FORBIDDEN,

@@ -100,6 +100,14 @@ test("every operation documents what its clients need to know", () => {
     if (operation.security.length > 0) assert.ok("401" in operation.responses, name);
     const inPath = [...template.matchAll(/\{(\w+)\}/g)].map((m) => m[1]);
     assert.deepEqual((operation.parameters ?? []).filter((p) => p.in === "path").map((p) => p.name), inPath, name);
+    const headers = (operation.parameters ?? []).filter((p) => p.in === "header").map((p) => p.name);
+    assert.equal(headers.includes("Idempotency-Key"), "422" in operation.responses, name);
+    assert.equal(headers.includes("If-None-Match"), "304" in operation.responses, name);
+    if (operation.requestBody) {
+      const [media] = Object.values(operation.requestBody.content);
+      const body = document.components.schemas[media.schema.$ref.split("/").at(-1)];
+      assert.equal(operation.requestBody.required, Boolean(body.required || body.oneOf), name);
+    }
     if (operation.requestBody) for (const status of ["400", "413", "415"]) assert.ok(status in operation.responses, `${name} ${status}`);
   }
 });

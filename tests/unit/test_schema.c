@@ -63,8 +63,9 @@ static const struct {
 
 	{"number for text", "{\"text\":12}", "text:string", E_INVALID_FIELD},
 	{"too short", "{\"text\":\"a\"}", "text:min=2", E_INVALID_FIELD},
-	{"bytes are counted", "{\"text\":\"ééééé\"}", "text:max=8", E_INVALID_FIELD},
-	{"longest", "{\"text\":\"éééé\"}", "", E_OK},
+	{"one character, two bytes", "{\"text\":\"é\"}", "text:min=2", E_INVALID_FIELD},
+	{"characters are counted", "{\"text\":\"éééé😀éééé\"}", "text:max=8", E_INVALID_FIELD},
+	{"longest", "{\"text\":\"éééé😀ééé\"}", "", E_OK},
 
 	{"a word", "{\"text\":\"ab\",\"word\":\"web\"}", "", E_OK},
 	{"another word", "{\"text\":\"ab\",\"word\":\"cli\"}", "word:values", E_INVALID_FIELD},

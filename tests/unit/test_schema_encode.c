@@ -45,6 +45,11 @@ struct pair {
 };
 SCHEMA(pair, STR(pair, a), STR(pair, b));
 
+struct times {
+	i64 always, never;
+};
+SCHEMA(times, TIME_S(times, always, REQUIRED), TIME_S(times, never));
+
 static const char *encoded(const struct schema *s, const void *value)
 {
 	struct buf b;
@@ -280,6 +285,15 @@ static void test_round_trip(void **state)
 	}
 }
 
+/* A time that is promised is there, even the first second of 1970. */
+static void test_required_time(void **state)
+{
+	struct times times = {0, 0};
+
+	(void)state;
+	assert_string_equal(encoded(&times_schema, &times), "{\"always\":0}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_money),
 		cmocka_unit_test(test_dollars_are_exact),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_required_time),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -3,6 +3,7 @@
 
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/dialect.h"
+#include "../../fcgi/http/idem.h"
 #include "../../fcgi/http/route.h"
 #include "openapi.h"
 #include "turnpike.h"
@@ -26,8 +27,22 @@ static void components_add(struct components *c, const struct schema *s)
 			components_add(c, s->field[i].schema);
 }
 
-static void put_parameters(const struct schema *s, struct buf *out)
+static void put_header_parameter(const char *name, i64 max, const char *doc, struct buf *out)
 {
+	buf_printf(out,
+		"{\"name\":\"%s\",\"in\":\"header\",\"required\":false,\"schema\":{"
+		"\"type\":\"string\",\"minLength\":1",
+		name);
+	if (max > 0)
+		buf_printf(out, ",\"maxLength\":%lld", (long long)max);
+	buf_str(out, "},\"description\":");
+	buf_json(out, doc);
+	buf_char(out, '}');
+}
+
+static void put_parameters(const struct route *route, struct buf *out)
+{
+	const struct schema *s = route->in;
 	size_t n = 0;
 
 	for (size_t i = 0; s != NULL && i < s->n_fields; i++) {
@@ -41,8 +56,28 @@ static void put_parameters(const struct schema *s, struct buf *out)
 		openapi_put_type(f, out);
 		buf_str(out, "}}");
 	}
+	if ((route->flags & IDEMPOTENT) != 0) {
+		buf_str(out, n++ == 0 ? ",\"parameters\":[" : ",");
+		put_header_parameter("Idempotency-Key", IDEM_KEY_BYTES_MAX,
+			"Printable ASCII; a repeat with the same key and body is answered again "
+			"and does nothing",
+			out);
+	}
+	if (route->other_status == 304) {
+		buf_str(out, n++ == 0 ? ",\"parameters\":[" : ",");
+		put_header_parameter("If-None-Match", 0, "The ETag of what the client has", out);
+	}
 	if (n > 0)
 		buf_char(out, ']');
+}
+
+/* A body that is one item or a list of them has to be one of both. */
+static bool needs_body(const struct schema *s)
+{
+	for (size_t i = 0; i < s->n_fields; i++)
+		if (s->field[i].place == PLACE_BODY && (s->field[i].required || s->bare_list))
+			return true;
+	return false;
 }
 
 static bool has_body(const struct schema *s)
@@ -182,10 +217,12 @@ static void put_operation(const struct family *family, const struct route *route
 		buf_str(out, ",\"security\":[]");
 	else
 		buf_printf(out, ",\"security\":[{\"%s\":[]}]", auth_table[route->auth].scheme);
-	put_parameters(route->in, out);
+	put_parameters(route, out);
 	if (has_body(route->in)) {
 		components_add(c, route->in);
-		buf_printf(out, ",\"requestBody\":{\"content\":{\"%s\":{\"schema\":",
+		buf_printf(out,
+			",\"requestBody\":{\"required\":%s,\"content\":{\"%s\":{\"schema\":",
+			needs_body(route->in) ? "true" : "false",
 			(route->flags & FORM) != 0 ? "application/x-www-form-urlencoded"
 						   : "application/json");
 		openapi_put_ref(route->in->name, out);

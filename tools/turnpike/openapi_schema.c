@@ -44,13 +44,11 @@ void openapi_put_type(const struct field *f, struct buf *out)
 		break;
 	case FIELD_I64:
 	case FIELD_OPT_I64:
+	case FIELD_TIME_S:
 		buf_str(out, "\"type\":\"integer\",\"format\":\"int64\"");
 		put_bounds(f, "minimum", "maximum", out);
 		break;
 	case FIELD_CENTS:
-		buf_str(out, "\"type\":\"integer\",\"format\":\"int64\"");
-		break;
-	case FIELD_TIME_S:
 		buf_str(out, "\"type\":\"integer\",\"format\":\"int64\"");
 		break;
 	case FIELD_USD_MICRO:
