@@ -1,5 +1,5 @@
 /* What turnpike-jobs does: delivery of the outbox, pruning, probes. */
-#include "jobs.h"
+#include "../fcgi/jobs/jobs.h"
 
 #include <string.h>
 

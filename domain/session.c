@@ -17,6 +17,28 @@ static bool token_is_formed(const char *opaque)
 	return strlen(opaque) == TOKEN_CHARS && strspn(opaque, alphabet) == TOKEN_CHARS;
 }
 
+/* A session that cannot be pushed forward (a read-only database) still counts: the next use tries
+ * again. */
+static void session_slide(struct db *db, const char *ip, i64 now_us, struct session_caller_row *row)
+{
+	struct fail *outer = db->fail, scratch = {.arena = db->arena};
+
+	db->fail = &scratch;
+	int rc = sql_session_slide(db,
+		&(struct session_slide_in){
+			.last_seen_at_us = now_us,
+			.expires_at_us = now_us + S_TO_US(LIFETIME_S),
+			.ip = ip,
+			.session_id = row->session_id,
+		},
+		NULL);
+	db->fail = outer;
+	if (rc != 0)
+		return;
+	row->last_seen_at_us = now_us;
+	row->expires_at_us = now_us + S_TO_US(LIFETIME_S);
+}
+
 int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us,
 	struct session_caller_row *ret)
 {
@@ -29,28 +51,18 @@ int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us
 	if (rc == SQL_NONE || (rc == 0 && ret->expires_at_us <= now_us))
 		return fail(db->fail, E_UNAUTHORIZED, NULL);
 	TRY(rc);
-	if (now_us - ret->last_seen_at_us >= S_TO_US(SLIDE_EVERY_S)) {
-		ret->last_seen_at_us = now_us;
-		ret->expires_at_us = now_us + S_TO_US(LIFETIME_S);
-		TRY(sql_session_slide(db,
-			&(struct session_slide_in){
-				.last_seen_at_us = now_us,
-				.expires_at_us = ret->expires_at_us,
-				.ip = ip,
-				.session_id = ret->session_id,
-			},
-			NULL));
-	}
+	if (now_us - ret->last_seen_at_us >= S_TO_US(SLIDE_EVERY_S))
+		session_slide(db, ip, now_us, ret);
 	return 0;
 }
 
-/* At most max bytes, cut between characters. */
+/* The valid UTF-8 at the start of a foreign header, at most max bytes, cut between characters. */
 static const char *clipped(struct arena *a, const char *text, size_t max)
 {
 	size_t n = 0, length;
 
-	if (text == NULL || strlen(text) <= max)
-		return text;
+	if (text == NULL)
+		return NULL;
 	while ((length = utf8_sequence(text + n, strlen(text + n))) > 0 && n + length <= max)
 		n += length;
 	return arena_strndup(a, text, n);

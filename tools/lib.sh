@@ -74,10 +74,10 @@ pid_of() { # PIDFILE
 
 # until_true SECONDS COMMAND...: asks every 50 ms.
 until_true() {
-	local tries=$(($1 * 20))
+	local end=$(($(now_us) + $1 * 1000000))
 	shift
 	while ! "$@"; do
-		((tries-- > 0)) || return 1
+		(($(now_us) < end)) || return 1
 		sleep 0.05
 	done
 }

@@ -21,18 +21,19 @@
 
 enum { THREAD_STACK_BYTES = 512 * 1024, END_WAIT_S = 5 };
 
-struct server {
-	struct sink sink;
-	pthread_mutex_t lock;
-	pthread_cond_t all_gone;
-	unsigned n_connections;
-	int connection[SINK_CONNECTIONS_MAX]; /* -1: free */
+enum slot_state { SLOT_FREE, SLOT_SERVES, SLOT_DONE };
+
+struct slot {
+	struct server *server;
+	enum slot_state state; /* only the main thread leaves SLOT_FREE and SLOT_DONE */
+	pthread_t thread;
+	struct stream *stream;
 };
 
-struct connection {
-	struct server *server;
-	unsigned slot;
-	struct stream stream;
+struct server {
+	struct sink sink;
+	pthread_mutex_t lock; /* of the states, and of the numbers of open sockets */
+	struct slot slot[SINK_CONNECTIONS_MAX];
 };
 
 static int usage(void)
@@ -80,45 +81,42 @@ static int listen_on(const char *text, char ret_name[64])
 
 static void *serve(void *arg)
 {
-	struct connection *c = arg;
-	struct server *server = c->server;
+	struct slot *slot = arg;
 
-	session_run(&server->sink, &c->stream);
-	stream_close(&c->stream);
-	pthread_mutex_lock(&server->lock);
-	close(c->stream.fd); /* within the lock: end_all() must not shut down another's number */
-	server->connection[c->slot] = -1;
-	if (--server->n_connections == 0)
-		pthread_cond_signal(&server->all_gone);
-	pthread_mutex_unlock(&server->lock);
-	free(c);
+	session_run(&slot->server->sink, slot->stream);
+	stream_close(slot->stream);
+	pthread_mutex_lock(&slot->server->lock);
+	/* Closed within the lock: end_all() must not shut down another's number. */
+	close(slot->stream->fd);
+	slot->state = SLOT_DONE;
+	pthread_mutex_unlock(&slot->server->lock);
 	return NULL;
 }
 
-static bool take_slot(struct server *server, int fd, unsigned *ret_slot)
+static enum slot_state state_of(struct slot *slot)
 {
-	bool has_room;
-
-	pthread_mutex_lock(&server->lock);
-	has_room = server->n_connections < SINK_CONNECTIONS_MAX;
-	if (has_room) {
-		unsigned slot = 0;
-		while (server->connection[slot] >= 0)
-			slot++;
-		server->connection[slot] = fd;
-		server->n_connections++;
-		*ret_slot = slot;
-	}
-	pthread_mutex_unlock(&server->lock);
-	return has_room;
+	pthread_mutex_lock(&slot->server->lock);
+	enum slot_state state = slot->state;
+	pthread_mutex_unlock(&slot->server->lock);
+	return state;
 }
 
-static void give_slot(struct server *server, unsigned slot)
+/* Clears away what has ended; a free slot, or NULL. */
+static struct slot *take_slot(struct server *server)
 {
-	pthread_mutex_lock(&server->lock);
-	server->connection[slot] = -1;
-	server->n_connections--;
-	pthread_mutex_unlock(&server->lock);
+	struct slot *found = NULL;
+
+	for (size_t i = 0; i < SINK_CONNECTIONS_MAX; i++) {
+		struct slot *slot = &server->slot[i];
+		if (state_of(slot) == SLOT_DONE) {
+			pthread_join(slot->thread, NULL);
+			free(slot->stream);
+			slot->state = SLOT_FREE;
+		}
+		if (found == NULL && state_of(slot) == SLOT_FREE)
+			found = slot;
+	}
+	return found;
 }
 
 static void accept_one(struct server *server, int listener, const pthread_attr_t *attributes)
@@ -126,29 +124,25 @@ static void accept_one(struct server *server, int listener, const pthread_attr_t
 	static const char busy[] = "421 Too many connections\r\n";
 	const struct timeval idle = {.tv_sec = SINK_IDLE_S};
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC), is_on = 1;
-	unsigned slot;
-	pthread_t thread;
 
 	if (fd < 0)
 		return;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &idle, sizeof(idle));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &is_on, sizeof(is_on));
-	struct connection *c = calloc(1, sizeof(*c));
-	if (c == NULL || !take_slot(server, fd, &slot)) {
-		send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-		close(fd);
-		free(c);
-		return;
+	struct slot *slot = take_slot(server);
+	struct stream *stream = slot != NULL ? calloc(1, sizeof(*stream)) : NULL;
+	if (stream != NULL) {
+		stream->fd = fd;
+		slot->stream = stream;
+		slot->state = SLOT_SERVES;
+		if (pthread_create(&slot->thread, attributes, serve, slot) == 0)
+			return;
+		slot->state = SLOT_FREE;
 	}
-	c->server = server;
-	c->slot = slot;
-	c->stream.fd = fd;
-	if (pthread_create(&thread, attributes, serve, c) != 0) {
-		give_slot(server, slot);
-		close(fd);
-		free(c);
-	}
+	send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+	free(stream);
 }
 
 static void run(struct server *server, int listener, int signals)
@@ -157,7 +151,6 @@ static void run(struct server *server, int listener, int signals)
 	pthread_attr_t attributes;
 
 	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
 	for (;;) {
 		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
@@ -170,22 +163,28 @@ static void run(struct server *server, int listener, int signals)
 	pthread_attr_destroy(&attributes);
 }
 
-/* Hangs up on everybody and waits for the threads. */
+/* Hangs up on everybody and waits for the threads; false when one does not end. */
 static bool end_all(struct server *server)
 {
 	struct timespec limit;
-	int rc = 0;
+	bool are_gone = true;
 
 	clock_gettime(CLOCK_REALTIME, &limit);
 	limit.tv_sec += END_WAIT_S;
 	pthread_mutex_lock(&server->lock);
-	for (unsigned i = 0; i < SINK_CONNECTIONS_MAX; i++)
-		if (server->connection[i] >= 0)
-			shutdown(server->connection[i], SHUT_RDWR);
-	while (server->n_connections > 0 && rc == 0)
-		rc = pthread_cond_timedwait(&server->all_gone, &server->lock, &limit);
-	bool are_gone = server->n_connections == 0;
+	for (size_t i = 0; i < SINK_CONNECTIONS_MAX; i++)
+		if (server->slot[i].state == SLOT_SERVES)
+			shutdown(server->slot[i].stream->fd, SHUT_RDWR);
 	pthread_mutex_unlock(&server->lock);
+	for (size_t i = 0; i < SINK_CONNECTIONS_MAX; i++) {
+		struct slot *slot = &server->slot[i];
+		if (state_of(slot) == SLOT_FREE)
+			continue;
+		if (pthread_timedjoin_np(slot->thread, NULL, &limit) == 0)
+			free(slot->stream);
+		else
+			are_gone = false;
+	}
 	return are_gone;
 }
 
@@ -236,13 +235,13 @@ static int catch_signals(void)
 
 int main(int argc, char **argv)
 {
-	static struct server server = {
-		.lock = PTHREAD_MUTEX_INITIALIZER, .all_gone = PTHREAD_COND_INITIALIZER};
+	static struct server server = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	const char *listen_text = NULL;
 	char name[64];
 
+	for (size_t i = 0; i < SINK_CONNECTIONS_MAX; i++)
+		server.slot[i].server = &server;
 	mallopt(M_ARENA_MAX, 1); /* threads here wait, they do not compete for memory */
-	memset(server.connection, -1, sizeof(server.connection));
 	if (!read_arguments(argc, argv, &server.sink, &listen_text))
 		return usage();
 	int signals = catch_signals();

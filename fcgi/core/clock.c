@@ -33,7 +33,7 @@ __attribute__((format(strftime, 3, 0))) static char *formatted(
 {
 	enum { ROOM = 40 };
 	char *text = arena_alloc(a, ROOM);
-	time_t at_s = (time_t)(at_us / US_PER_S);
+	time_t at_s = (time_t)(at_us / US_PER_S - (at_us % US_PER_S < 0 ? 1 : 0));
 	struct tm tm;
 
 	gmtime_r(&at_s, &tm);

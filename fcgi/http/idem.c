@@ -10,14 +10,14 @@
 #include "gen/sql.h"
 #include "response.h"
 
-enum { KEY_BYTES_MAX = 255, LEASE_S = 60 };
+enum { LEASE_S = 60 };
 
 static int check_key(struct req *r)
 {
 	const unsigned char *p = (const unsigned char *)r->idempotency_key;
 	size_t length = strlen(r->idempotency_key);
 
-	if (length == 0 || length > KEY_BYTES_MAX)
+	if (length == 0 || length > IDEM_KEY_BYTES_MAX)
 		return fail(r->fail, E_BAD_REQUEST, "An Idempotency-Key has 1 to 255 characters.");
 	for (; *p != '\0'; p++)
 		if (*p < 0x20 || *p > 0x7e)
@@ -37,20 +37,21 @@ static struct sha256 scope_hash(struct req *r)
 	return sha256(text, strlen(text));
 }
 
-/* Runs in the handler's transaction: the answer commits with the effect. */
+/* Runs at the end of the handler's one transaction: the answer commits with the effect. A
+ * transaction that is tried again comes here again, with another answer. */
 static int store_answer(struct db *db, void *arg)
 {
 	struct req *r = arg;
 	u64 affected;
 
-	if (r->idem.is_stored)
-		return 0;
-	if (!r->response.is_ready)
+	if (!r->response.is_ready || r->idem.is_encoded)
 		TRY(resp_json(r, r->route->out, r->out));
+	r->idem.is_encoded = true;
 	TRY(sql_idem_store(db, r->response.status, r->response.body, r->idem.idem_id, &affected));
-	r->idem.is_stored = affected == 1;
-	return affected == 1 ? 0
-			     : fail_cause(r->fail, E_OUTCOME_UNKNOWN, "the lease was taken over");
+	if (affected != 1)
+		return fail_cause(r->fail, E_OUTCOME_UNKNOWN, "the lease was taken over");
+	r->idem.is_stored = true;
+	return 0;
 }
 
 static void activate(struct req *r, u64 idem_id)
@@ -122,7 +123,9 @@ void idem_finish(struct req *r)
 	struct fail scratch = {.arena = r->arena};
 	u64 affected;
 
-	if (!r->idem.is_active || r->idem.is_stored || r->fail->code == E_OUTCOME_UNKNOWN)
+	bool is_stored = r->idem.is_stored && r->fail->code == E_OK; /* else it was rolled back */
+
+	if (!r->idem.is_active || is_stored || r->fail->code == E_OUTCOME_UNKNOWN)
 		return; /* unknown: the row decides, after its lease */
 	r->db.before_commit = NULL;
 	r->db.fail = &scratch;

@@ -114,3 +114,40 @@ const char *json_number(struct arena *arena, const char *p, const char *end, con
 	}
 	return why;
 }
+
+/* The exponent behind 'e', cut off far from the ends of i64: a longer one is out of every range. */
+static i64 exponent_of(const char *p)
+{
+	bool negative = *p == '-';
+	i64 n = 0;
+
+	for (p += *p == '-' || *p == '+' ? 1 : 0; *p >= '0' && *p <= '9' && n < 1000000; p++)
+		n = n * 10 + (*p - '0');
+	return negative ? -n : n;
+}
+
+bool json_number_micro(const char *text, i64 *ret)
+{
+	bool negative = *text == '-', rest = false;
+	const char *digits = text + (negative ? 1 : 0);
+	size_t whole = strspn(digits, "0123456789"), length = strcspn(digits, "eE");
+	i64 keep = (i64)whole + 6, micro = 0;
+
+	if (digits[length] != '\0')
+		keep += exponent_of(digits + length + 1);
+	for (const char *p = digits; p < digits + length; p++) {
+		if (*p == '.')
+			continue;
+		if (keep > 0 && (__builtin_mul_overflow(micro, 10, &micro) ||
+					__builtin_add_overflow(micro, *p - '0', &micro)))
+			return false;
+		rest = rest || (keep <= 0 && *p != '0');
+		keep--;
+	}
+	for (; keep > 0 && micro != 0; keep--)
+		if (__builtin_mul_overflow(micro, 10, &micro))
+			return false;
+	if (negative && (micro != 0 || rest))
+		return false;
+	return !__builtin_add_overflow(micro, rest ? 1 : 0, ret);
+}

@@ -28,7 +28,7 @@ struct param {
 
 /* An Idempotency-Key under way: assurance.md section 2. */
 struct idem {
-	bool is_active, is_stored;
+	bool is_active, is_encoded, is_stored;
 	const char *key;
 	unsigned char fingerprint[32];
 	u64 idem_id;

@@ -12,8 +12,6 @@
 const char *const method_names[METHOD_MAX] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 const char *const pool_names[POOL_MAX] = {"core", "auth", "ops", "sandbox"};
 
-enum { SEGMENTS_MAX = 12 };
-
 /* One path with the routes of its methods. */
 struct node {
 	const char *path;
@@ -58,6 +56,25 @@ static bool same_shape(const char *a, const char *b)
 	}
 }
 
+/* Whether some path matches both, though their shapes differ: which of them answers would depend on
+ * the order of the tables. A literal path is looked up first and may be in the way of nobody. */
+static bool overlap(const char *a, const char *b)
+{
+	if (strchr(a, '{') == NULL || strchr(b, '{') == NULL)
+		return false;
+	for (;;) {
+		size_t n = strcspn(a, "/"), m = strcspn(b, "/");
+		if (a[0] != '{' && b[0] != '{' && (n != m || strncmp(a, b, n) != 0))
+			return false;
+		if (a[n] != b[m])
+			return false;
+		if (a[n] == '\0')
+			return true;
+		a += n + 1;
+		b += m + 1;
+	}
+}
+
 static bool has_prefix(const struct family *family, const char *path)
 {
 	for (const char *const *p = family->prefix; *p != NULL; p++)
@@ -75,11 +92,32 @@ static const struct field *param_field(const struct schema *s, const char *name,
 	return NULL;
 }
 
-/* NULL, or what is wrong with one row by itself. */
-static const char *row_fault(const struct family *family, const struct route *route)
+/* NULL, or what is wrong with the parameters of a row's path. */
+static const char *params_fault(const struct route *route)
 {
 	size_t n_params = 0;
 
+	for (const char *p = route->path; (p = strchr(p, '{')) != NULL; p++) {
+		size_t length = strcspn(p + 1, "}/");
+		if (p[1 + length] != '}' || p[-1] != '/' ||
+			(p[2 + length] != '/' && p[2 + length] != '\0'))
+			return "a parameter must fill a whole segment";
+		if (param_field(route->in, p + 1, length) == NULL)
+			return "a parameter of its path is no PATH field of its input schema";
+		if (memmem(route->path, (size_t)(p - route->path), p, length + 2) != NULL)
+			return "a parameter is twice in its path";
+		n_params++;
+	}
+	if (n_params > ROUTE_PARAMS_MAX)
+		return "its path has too many parameters";
+	for (size_t i = 0; route->in != NULL && i < route->in->n_fields; i++)
+		n_params -= route->in->field[i].place == PLACE_PATH ? 1 : 0;
+	return n_params != 0 ? "its input schema has a PATH field that is not in its path" : NULL;
+}
+
+/* NULL, or what is wrong with one row by itself. */
+static const char *row_fault(const struct family *family, const struct route *route)
+{
 	if (route->path[0] != '/' || !has_prefix(family, route->path))
 		return "its path is outside the family's prefixes";
 	if (route->run == NULL)
@@ -97,18 +135,7 @@ static const char *row_fault(const struct family *family, const struct route *ro
 		       "authentication";
 	if (route->auth != AUTH_NONE && family->authenticate == NULL)
 		return "it asks for authentication, but its family has none";
-	for (const char *p = route->path; (p = strchr(p, '{')) != NULL; p++) {
-		size_t length = strcspn(p + 1, "}/");
-		if (p[1 + length] != '}' || p[-1] != '/' ||
-			(p[2 + length] != '/' && p[2 + length] != '\0'))
-			return "a parameter must fill a whole segment";
-		if (param_field(route->in, p + 1, length) == NULL)
-			return "a parameter of its path is no PATH field of its input schema";
-		n_params++;
-	}
-	for (size_t i = 0; route->in != NULL && i < route->in->n_fields; i++)
-		n_params -= route->in->field[i].place == PLACE_PATH ? 1 : 0;
-	return n_params != 0 ? "its input schema has a PATH field that is not in its path" : NULL;
+	return params_fault(route);
 }
 
 static bool limit_in_nginx(enum limit_id limit)
@@ -122,7 +149,7 @@ static const char *pair_fault(const struct family *fa, const struct route *a,
 	const struct family *fb, const struct route *b)
 {
 	if (!same_shape(a->path, b->path))
-		return NULL;
+		return overlap(a->path, b->path) ? "matches some of the paths of" : NULL;
 	if (a->method == b->method)
 		return "has the same method and shape as";
 	if (fa != fb)

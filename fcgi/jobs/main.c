@@ -11,12 +11,12 @@
 
 #include <mysql.h>
 
-#include "../../domain/jobs.h"
 #include "../core/clock.h"
 #include "../core/log.h"
 #include "../core/metrics.h"
 #include "../core/str.h"
 #include "../limit/limits.h"
+#include "jobs.h"
 
 enum { ARENA_CEILING_BYTES = 32 * 1024 * 1024, TICK_MS = 200, JOBS_MAX = 32, SETTLE_S = 5 };
 

@@ -1,6 +1,7 @@
 /* The limit stage of a request, on the shared windows. */
 #include "limit.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "../core/clock.h"
@@ -12,30 +13,47 @@
 
 enum { KEY_MAX = 300 };
 
-static void note_dry_run(struct req *r, enum limit_id limit, const char *counted_by)
+/* Every one is counted; the log gets one line a second and limit, so that a flood does not become
+ * one of lines. */
+static void note_dry_run(struct req *r, enum limit_id limit, bool by_nginx)
 {
+	static _Atomic i64 logged_us[LIMIT_MAX][2];
+	i64 last_us = logged_us[limit][by_nginx];
+
 	metrics_limit(limit, true, true);
+	if (r->now_us - last_us < US_PER_S ||
+		!atomic_compare_exchange_strong(&logged_us[limit][by_nginx], &last_us, r->now_us))
+		return;
 	LOG(INFO, "limit_dry_run", LOG_TEXT("request_id", r->request_id),
-		LOG_TEXT("limit", limit_table[limit].name), LOG_TEXT("counted_by", counted_by));
+		LOG_TEXT("limit", limit_table[limit].name),
+		LOG_TEXT("counted_by", by_nginx ? "nginx" : "worker"));
+}
+
+/* The limit's own name space of keys; returns the length. */
+static size_t full_key(
+	enum limit_id limit, const void *key, size_t length, unsigned char ret[KEY_MAX])
+{
+	ret[0] = (unsigned char)limit;
+	if (length > KEY_MAX - 1)
+		length = KEY_MAX - 1;
+	memcpy(ret + 1, key, length);
+	return length + 1;
 }
 
 static int count(struct req *r, enum limit_id limit, const void *key, size_t length)
 {
 	const struct limit_row *row = &limit_table[limit];
 	unsigned char full[KEY_MAX];
+	size_t n = full_key(limit, key, length, full);
+	struct window_answer answer =
+		window_hit(r->worker->windows, full, n, row->count, row->window_s, r->now_us);
 
-	full[0] = (unsigned char)limit;
-	if (length > sizeof(full) - 1)
-		length = sizeof(full) - 1;
-	memcpy(full + 1, key, length);
-	struct window_answer answer = window_hit(
-		r->worker->windows, full, length + 1, row->count, row->window_s, r->now_us);
 	if (answer.admitted) {
 		metrics_limit(limit, false, false);
 		return 0;
 	}
 	if (r->worker->limits_dry_run) {
-		note_dry_run(r, limit, "worker");
+		note_dry_run(r, limit, false);
 		return 0;
 	}
 	metrics_limit(limit, true, false);
@@ -52,26 +70,39 @@ int limit_hit_address(struct req *r, enum limit_id limit)
 	return count(r, limit, key, length);
 }
 
+void limit_undo_address(struct req *r, enum limit_id limit)
+{
+	unsigned char key[16], full[KEY_MAX];
+	size_t length = 0;
+
+	if (r->remote_addr != NULL && ip_key(r->remote_addr, key, &length))
+		window_undo(r->worker->windows, full, full_key(limit, key, length, full));
+}
+
 int limit_hit(struct req *r, enum limit_id limit, const char *key)
 {
 	return count(r, limit, key, strlen(key));
 }
 
-int limit_check(struct req *r)
+int limit_check_address(struct req *r)
 {
 	const struct limit_row *row = &limit_table[r->route->limit];
 
-	if (r->limit_status != NULL && str_equal(r->limit_status, "REJECTED_DRY_RUN"))
-		note_dry_run(r, r->route->limit, "nginx");
-	if (!limit_in_worker(row))
-		return 0;
-	switch (row->key) {
-	case LIMIT_KEY_IP:
-		return limit_hit_address(r, r->route->limit);
-	case LIMIT_KEY_USER:
-		return count(r, r->route->limit, &r->caller.user_id, sizeof(r->caller.user_id));
-	case LIMIT_KEY_EMAIL:
-		break; /* the handler knows the address and calls limit_hit() */
+	if (r->limit_status != NULL && str_equal(r->limit_status, "REJECTED_DRY_RUN")) {
+		note_dry_run(r, r->route->limit, true);
+		return 0; /* refused once: when limits are enforced, this hit is not seen here */
 	}
-	return 0;
+	if (row->key != LIMIT_KEY_IP || !limit_in_worker(row))
+		return 0;
+	return limit_hit_address(r, r->route->limit);
+}
+
+/* Limits per e-mail address are left to the handler, which knows it and calls limit_hit(). */
+int limit_check_caller(struct req *r)
+{
+	const struct limit_row *row = &limit_table[r->route->limit];
+
+	if (row->key != LIMIT_KEY_USER || !limit_in_worker(row))
+		return 0;
+	return count(r, r->route->limit, &r->caller.user_id, sizeof(r->caller.user_id));
 }

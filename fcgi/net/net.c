@@ -27,20 +27,14 @@ void net_global_init(void)
 		abort();
 }
 
+void net_set_client(struct net *net, int fd)
+{
+	net->client_fd = fd;
+}
+
 struct net *net_new(void)
 {
-	struct net *net = calloc(1, sizeof(*net));
-
-	if (net == NULL)
-		return NULL;
-	bool is_open = lane_open(&net->operator_lane);
-	is_open = lane_open(&net->user_lane) && is_open;
-	is_open = lane_open(&net->mail_lane) && is_open;
-	if (!is_open) {
-		net_free(net);
-		return NULL;
-	}
-	return net;
+	return calloc(1, sizeof(struct net));
 }
 
 void net_free(struct net *net)
@@ -225,7 +219,7 @@ int net_call(struct net *net, struct arena *arena, const struct net_request *req
 		metrics_add(METRIC_NET_BREAKER_REFUSED, 1);
 		return fail_cause(fail, E_UPSTREAM_ERROR, "%s: breaker open", origin);
 	}
-	CURLcode code = lane_run(lane, request->abort_fd);
+	CURLcode code = lane_run(lane, request->abort_fd > 0 ? request->abort_fd : net->client_fd);
 	curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (breaker_leave(breaker, origin, pass, outcome_of(lane, code, status), clock_mono_us()))
 		metrics_add(METRIC_NET_BREAKER_OPENED, 1);

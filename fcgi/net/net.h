@@ -13,6 +13,8 @@ void net_global_init(void);
 /* NULL when there is no memory. */
 struct net *net_new(void);
 void net_free(struct net *net);
+/* From now on calls are given up when the client behind fd leaves (0: nobody waits for them). */
+void net_set_client(struct net *net, int fd);
 
 enum net_trust {
 	NET_OPERATOR, /* an address from the configuration: any address class */
@@ -29,8 +31,8 @@ struct net_request {
 	enum net_trust trust;
 	i64 timeout_ms;	     /* 0: 10,000 */
 	size_t response_max; /* bytes; 0: 1 MiB; more than that is an error */
-	int abort_fd; /* 0: none; else the client's connection: when it closes, the call is given up
-		       */
+	int abort_fd;	     /* 0: that of net_set_client(); when it closes, the call is given up
+			      */
 };
 
 struct net_response {

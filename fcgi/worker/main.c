@@ -5,8 +5,10 @@
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@
 #include "../limit/limits.h"
 #include "../limit/window.h"
 #include "../net/net.h"
+#include "tick.h"
 
 enum {
 	LISTEN_FD = 0,
@@ -39,9 +42,50 @@ struct process {
 	struct worker worker;
 	struct options options;
 	int stop_fd; /* an eventfd: readable when the process drains */
+	atomic_bool draining;
 };
 
 static pthread_barrier_t all_started;
+
+static struct req *request_new(struct worker *worker, struct net *net, struct arena *arena,
+	struct fail *failure, FCGX_Request *fcgi)
+{
+	struct req *r = arena_new(arena, struct req);
+
+	*r = (struct req){
+		.worker = worker,
+		.net = net,
+		.arena = arena,
+		.fail = failure,
+		.db = {.pool = worker->db_pool, .arena = arena, .fail = failure},
+		.now_us = clock_now_us(),
+		.env = fcgi->envp,
+		.body_stream = fcgi->in,
+		.client_fd = fcgi->ipcFd,
+	};
+	return r;
+}
+
+/* A request that wants more memory than one may have: what it allocated is given back, and the
+ * answer is made in the empty arena. */
+static struct req *refuse_greedy(struct worker *worker, struct arena *arena, struct fail *failure,
+	FCGX_Request *fcgi, const struct req *greedy)
+{
+	struct req copy = *greedy;
+
+	arena->on_full = NULL;
+	arena_free(arena);
+	*failure = (struct fail){.arena = arena};
+	struct req *r = request_new(worker, NULL, arena, failure, fcgi);
+	r->family = copy.family;
+	r->route = copy.route;
+	r->route_index = copy.route_index;
+	LOG(ERROR, "arena_full", LOG_TEXT("request_id", copy.request_id),
+		LOG_TEXT("route", copy.route != NULL ? copy.route->path : ""));
+	fail(r->fail, E_UNAVAILABLE, "This needs more memory than one request may have.");
+	resp_error(r);
+	return r;
+}
 
 /* One request, from the accepted connection to the answer. The arena is the caller's to reset. */
 static void answer(struct worker *worker, struct net *net, struct arena *arena, FCGX_Request *fcgi)
@@ -49,49 +93,49 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 	struct fail failure = {.arena = arena};
 	jmp_buf arena_full;
 	i64 start_us = clock_mono_us();
-	struct req *volatile kept = NULL;
+	struct req *volatile r = request_new(worker, net, arena, &failure, fcgi);
 
-	if (setjmp(arena_full) != 0) {
-		LOG(ERROR, "arena_full",
-			LOG_TEXT("request_id", kept != NULL ? kept->request_id : ""));
-		FCGX_PutS("Status: 503\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", fcgi->out);
-		return;
-	}
+	net_set_client(net, fcgi->ipcFd);
 	arena->on_full = &arena_full;
-	struct req *r = arena_new(arena, struct req);
-	kept = r;
-	*r = (struct req){
-		.worker = worker,
-		.net = net,
-		.arena = arena,
-		.fail = &failure,
-		.db = {.pool = worker->db_pool, .arena = arena, .fail = &failure},
-		.now_us = clock_now_us(),
-		.env = fcgi->envp,
-		.body_stream = fcgi->in,
-		.client_fd = fcgi->ipcFd,
-	};
-	serve_request(r);
+	if (setjmp(arena_full) == 0)
+		serve_request(r);
+	else
+		r = refuse_greedy(worker, arena, &failure, fcgi, r);
 	if (resp_send(r, fcgi->out) != 0)
 		metrics_add(METRIC_CLIENT_ABORTS, 1);
 	if (r->route != NULL)
 		metrics_answer(r->route_index, r->response.status, clock_mono_us() - start_us);
 }
 
-/* Waits for a connection or for the end. Each thread has its own epoll set with EPOLLEXCLUSIVE, so
- * that one connection wakes one thread. Returns false when the process drains. */
-static bool wait_for_work(int epoll_fd, int stop_fd)
+/* The next request. Under load one is waiting already and accept() alone finds it; else the thread
+ * sleeps in an epoll set of its own, with EPOLLEXCLUSIVE, so that one connection wakes one thread.
+ * False when the process drains. */
+static bool next_request(FCGX_Request *fcgi, int epoll_fd, int stop_fd, const atomic_bool *draining)
 {
 	struct epoll_event event[2];
 
-	for (;;) {
+	while (!atomic_load_explicit(draining, memory_order_relaxed)) {
+		if (FCGX_Accept_r(fcgi) >= 0)
+			return true;
 		int n = epoll_wait(epoll_fd, event, 2, -1);
 		for (int i = 0; i < n; i++)
 			if (event[i].data.fd == stop_fd)
 				return false;
-		if (n > 0)
-			return true;
 	}
+	return false;
+}
+
+/* Ends the exchange. libfcgi would half-close and then sleep until nginx has closed as well, in
+ * case some of the request is still unread; it is read to its end here instead, so the connection
+ * can simply be closed. */
+static void finish(FCGX_Request *fcgi)
+{
+	char rest[4096];
+
+	while (FCGX_GetStr(rest, sizeof(rest), fcgi->in) > 0)
+		;
+	FCGX_Detach(fcgi);
+	FCGX_Finish_r(fcgi);
 }
 
 static int epoll_of_thread(int stop_fd)
@@ -120,12 +164,10 @@ static void *thread_main(void *arg)
 	arena_init(&arena, ARENA_CEILING_BYTES);
 	FCGX_InitRequest(&fcgi, LISTEN_FD, FCGI_FAIL_ACCEPT_ON_INTR);
 	pthread_barrier_wait(&all_started);
-	while (wait_for_work(epoll_fd, p->stop_fd)) {
-		if (FCGX_Accept_r(&fcgi) < 0)
-			continue; /* another thread was faster */
+	while (next_request(&fcgi, epoll_fd, p->stop_fd, &p->draining)) {
 		metrics_add(METRIC_THREADS_BUSY, 1);
 		answer(&p->worker, net, &arena, &fcgi);
-		FCGX_Finish_r(&fcgi);
+		finish(&fcgi);
 		arena.on_full = NULL;
 		arena_reset(&arena);
 		metrics_add(METRIC_THREADS_BUSY, -1);
@@ -215,10 +257,23 @@ static void set_up(struct process *p, const char *config, const char *pool_name,
 	if (p->worker.router == NULL)
 		die("the route tables are inconsistent: %s%s", why, "");
 	p->worker.limits_dry_run = str_equal(p->options.limits_mode, "dry-run");
+	if (strlen(p->options.config_key) == 0)
+		die("[server] config_key is not set in %s%s: it protects sign-in codes; "
+		    "`openssl rand -hex 32` makes one",
+			config, "");
 	threads_of(&p->options, p->worker.pool, &n_connections);
 	p->worker.db_pool = db_pool_new(&p->options, (size_t)n_connections);
 	p->worker.started_mono_us = clock_mono_us();
 	open_shared_memory(p, pool_name, slot);
+}
+
+static void set_database_gauges(struct db_pool *pool)
+{
+	size_t busy, open;
+
+	db_pool_counts(pool, &busy, &open);
+	metrics_set(METRIC_DB_BUSY, (i64)busy);
+	metrics_set(METRIC_DB_OPEN, (i64)open);
 }
 
 static void run_threads(struct process *p)
@@ -233,6 +288,7 @@ static void run_threads(struct process *p)
 	sigaddset(&stop_signals, SIGTERM);
 	sigaddset(&stop_signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
+	struct tick *tick = tick_start(&p->worker, p->stop_fd);
 	pthread_barrier_init(&all_started, NULL, (unsigned)n + 1);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
@@ -245,12 +301,15 @@ static void run_threads(struct process *p)
 	metrics_set(METRIC_THREADS_BUSY, 0);
 	LOG(INFO, "started", LOG_NUMBER("threads", n), LOG_NUMBER("connections", n_connections));
 
-	sigwait(&stop_signals, &signal_number);
+	while ((signal_number = sigtimedwait(&stop_signals, NULL, &(struct timespec){1, 0})) < 0)
+		set_database_gauges(p->worker.db_pool);
 	LOG(INFO, "draining", LOG_NUMBER("signal", signal_number));
+	atomic_store(&p->draining, true);
 	if (write(p->stop_fd, &(u64){1}, sizeof(u64)) < 0)
 		exit(1);
 	for (i64 i = 0; i < n; i++)
 		pthread_join(thread[i], NULL);
+	tick_join(tick);
 	LOG(INFO, "stopped", LOG_NUMBER("threads", n));
 }
 
@@ -281,6 +340,11 @@ int main(int argc, char **argv)
 			"", "");
 	if (fcntl(LISTEN_FD, F_SETFL, fcntl(LISTEN_FD, F_GETFL) | O_NONBLOCK) != 0)
 		die("descriptor 0 is no socket: start %s through its supervisor%s", argv[0], "");
+	/* Large blocks go back to the system when a request ends, instead of making the heap of
+	 * each thread as large as its largest request (setting a threshold stops glibc from raising
+	 * it). */
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 128 * 1024);
 	signal(SIGPIPE, SIG_IGN);
 	FCGX_Init();
 	signal(SIGPIPE, SIG_IGN); /* FCGX_Init() put a handler without SA_RESTART there */

@@ -21,7 +21,7 @@ static int ops_metrics(struct req *r, const void *in, void *out)
 }
 
 static const struct route routes[] = {
-	ROUTE(GET, "/metrics", NONE, NONE, HIDDEN, ops_metrics, NO_IN, NO_OUT, 200,
+	ROUTE(GET, "/metrics", NONE, NONE, HIDDEN | OPERATOR, ops_metrics, NO_IN, NO_OUT, 200,
 		"Prometheus metrics of all processes", .produces = "text/plain"),
 };
 

@@ -185,11 +185,11 @@ test("the access log is JSON and never has a query", { skip: !stack }, async () 
   for (const name of ["access.log", "nginx-error.log"]) assert.ok(!stack.read(`log/${name}`).includes("s3cr3t"), name);
 });
 
-test("a pool without workers is a 502 in JSON", { skip: !stack }, async () => {
+test("a pool without workers is a 503 in JSON", { skip: !stack }, async () => {
   fs.renameSync(path.join(stack.state, "run/core.sock"), path.join(stack.state, "run/away.sock"));
   const answer = await send(request("GET /api/x"));
   fs.renameSync(path.join(stack.state, "run/away.sock"), path.join(stack.state, "run/core.sock"));
-  assert.equal(answer.status, 502);
-  plain_headers(answer, "502");
+  assert.equal(answer.status, 503);
+  plain_headers(answer, "503");
   assert.equal(typeof JSON.parse(answer.body).error, "string");
 });

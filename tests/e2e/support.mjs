@@ -38,11 +38,13 @@ function loadContract(state) {
   return { ajv, routes };
 }
 
-// OpenAPI 3.0's "nullable" in JSON Schema's words; answers may have no member that the schema does not name.
+// OpenAPI 3.0's "nullable" in JSON Schema's words; answers may have no member that the schema does not name, unless it
+// says so.
 function openapiToJsonSchema(node) {
   if (Array.isArray(node)) return node.map(openapiToJsonSchema);
   if (node === null || typeof node !== "object") return node;
   const copy = Object.fromEntries(Object.entries(node).map(([k, v]) => [k, openapiToJsonSchema(v)]));
+  if (copy.type === "object" && copy.properties && !("additionalProperties" in copy)) copy.additionalProperties = false;
   if (copy.nullable === true) {
     delete copy.nullable;
     return { anyOf: [copy, { type: "null" }] };
@@ -141,7 +143,7 @@ export class Visitor {
   delete(url, body, options) { return this.send("DELETE", url, { body, ...options }); }
 }
 
-// The newest mail to an address; waits for it.
+// The newest mail to an address; waits for it, or for one after the mail `newerThan`.
 export async function mailTo(email, { newerThan } = {}) {
   for (let i = 0; i < 200; i++) {
     const { body } = await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false });
@@ -152,16 +154,24 @@ export async function mailTo(email, { newerThan } = {}) {
   throw new Error(`no mail to ${email}`);
 }
 
+// The id of the newest mail to an address, to wait for a newer one.
+export async function newestMail(email) {
+  const { body } = await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false });
+  return body[0]?.id;
+}
+
 export function codeOf(mail) {
   return mail.text.match(/\b\d{6}\b/)[0];
 }
 
-// A new person, signed in with a code; `device` is what their session is called.
+// A person, new unless `email` has an account, signed in with a code; `device` is what their session is called.
 export async function signIn({ email = randomEmail(), device = "linux-x64", address } = {}) {
   const visitor = new Visitor({ address });
+  const newerThan = await newestMail(email);
   const asked = await visitor.post("/api/auth/request-code", { email });
   if (asked.status !== 200) throw new Error(`request-code: ${asked.status} ${asked.text}`);
-  const answer = await visitor.post("/api/auth/verify", { email, code: codeOf(await mailTo(email)), device });
+  const mail = await mailTo(email, { newerThan });
+  const answer = await visitor.post("/api/auth/verify", { email, code: codeOf(mail), device });
   if (answer.status !== 200) throw new Error(`verify: ${answer.status} ${answer.text}`);
   visitor.token = answer.body.token;
   return Object.assign(visitor, { email, user: answer.body.user });
@@ -203,19 +213,28 @@ export async function eventually(check, ms = 10000) {
 }
 
 // A stack of its own for tests that break things. Use: const stack = await ownStack(...); ... await stack.down().
-export async function ownStack({ port, limits, bin = path.join(STATE, "bin") } = {}) {
+// settings: a function from the text of turnpike.conf to the text that the stack shall have, also later by configure().
+export async function ownStack({ port, limits, settings, bin = process.env.TURNPIKE_BIN ?? path.join(STATE, "bin") } = {}) {
   const state = fs.mkdtempSync("/tmp/turnpike-test-");
   const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../..");
   const env = { ...process.env, TURNPIKE_PORT: String(port), TURNPIKE_STATE: state, TURNPIKE_BIN: bin };
   if (limits) env.TURNPIKE_LIMITS = limits;
-  await run(path.join(root, "tools/up"), [], { env, timeout: 120000 });
-  return {
-    state,
-    url: `http://127.0.0.1:${port}`,
-    up: () => run(path.join(root, "tools/up"), [], { env, timeout: 120000 }),
-    down: async () => {
-      await run(path.join(root, "tools/down"), [], { env, timeout: 60000 });
-      fs.rmSync(state, { recursive: true, force: true });
-    },
+  const up = () => run(path.join(root, "tools/up"), [], { env, timeout: 120000 });
+  const configure = async (change) => {
+    const file = path.join(state, "turnpike.conf");
+    fs.writeFileSync(file, change(fs.readFileSync(file, "utf8")));
+    return up();
   };
+  const down = async () => {
+    await run(path.join(root, "tools/down"), [], { env, timeout: 60000 });
+    fs.rmSync(state, { recursive: true, force: true });
+  };
+  try {
+    await up();
+    if (settings) await configure(settings);
+  } catch (error) {
+    await down();
+    throw error;
+  }
+  return { state, url: `http://127.0.0.1:${port}`, up, configure, down };
 }

@@ -14,6 +14,7 @@
 #include "fcgi/core/buf.h"
 #include "fcgi/core/crypto.h"
 #include "fcgi/http/json_keys.h"
+#include "fcgi/http/json_number.h"
 
 enum expectation { REFUSE, ACCEPT };
 
@@ -275,6 +276,53 @@ static void test_siphash(void **state)
 	EVP_MAC_free(mac);
 }
 
+static void test_micro(void **state)
+{
+	static const struct {
+		const char *number;
+		bool fits;
+		i64 micro;
+	} cases[] = {
+		{"0", true, 0},
+		{"-0", true, 0},
+		{"0.0", true, 0},
+		{"0e400", true, 0},
+		{"1", true, 1000000},
+		{"0.25", true, 250000},
+		{"0.000001", true, 1},
+		{"0.0000001", true, 1},
+		{"0.0000010", true, 1},
+		{"0.00000100000000000000000000000000001", true, 2},
+		{"0.1234565", true, 123457},
+		{"0.30000000000000004", true, 300001},
+		{"1e-6", true, 1},
+		{"1e-7", true, 1},
+		{"1E-999999999999999999999", true, 1},
+		{"9.5e-7", true, 1},
+		{"1.05e-5", true, 11},
+		{"1.5E+2", true, 150000000},
+		{"25e-2", true, 250000},
+		{"9223372036854.775807", true, INT64_MAX},
+		{"9223372036854.7758061", true, INT64_MAX},
+		{"9223372036854.7758071", false, 0},
+		{"9223372036854.775808", false, 0},
+		{"1e13", false, 0},
+		{"1e999999999999999999999", false, 0},
+		{"-1", false, 0},
+		{"-0.000001", false, 0},
+		{"-1e-7", false, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		i64 micro = 0;
+		bool fits = json_number_micro(cases[i].number, &micro);
+		if (fits != cases[i].fits || (fits && micro != cases[i].micro))
+			fail_msg("%s: %s, %lld", cases[i].number, fits ? "fits" : "refused",
+				(long long)micro);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_scratch),
 		cmocka_unit_test(test_siphash),
+		cmocka_unit_test(test_micro),
 	};
 
 	arena_init(&arena, 256 * 1024 * 1024);

@@ -14,9 +14,9 @@
 #include "fcgi/core/log.h"
 
 enum {
-	PROVE_MS = 200,	       /* a successor that lives this long is taken to be good */
-	STEADY_MS = 1000,      /* a process that dies sooner is in a crash loop */
-	DELAY_MAX_MS = 1000,   /* between two starts in a crash loop */
+	PROVE_MS = 200,	  /* who lives this long is taken to be good; who dies sooner, in a loop */
+	STEADY_MS = 1000, /* a restart that makes processes die sooner is given up */
+	DELAY_MAX_MS = 500,    /* between two starts in a crash loop */
 	STOP_MS = 10000,       /* from SIGTERM to SIGKILL when everything ends */
 	DRAIN_MS = 120 * 1000, /* the same for one replaced worker: its streams may finish */
 };
@@ -102,9 +102,9 @@ static void slot_died(struct slot *slot, i64 lived_ms)
 {
 	i64 delay_ms = 0;
 
-	slot->quick_deaths = lived_ms < STEADY_MS ? slot->quick_deaths + 1 : 0;
+	slot->quick_deaths = lived_ms < PROVE_MS ? slot->quick_deaths + 1 : 0;
 	if (slot->quick_deaths > 1)
-		delay_ms = slot->quick_deaths > 5 ? DELAY_MAX_MS : 50 << slot->quick_deaths;
+		delay_ms = slot->quick_deaths > 4 ? DELAY_MAX_MS : 50 << slot->quick_deaths;
 	if (delay_ms > DELAY_MAX_MS)
 		delay_ms = DELAY_MAX_MS;
 	slot->start_at_ms = now_ms() + delay_ms;
@@ -138,7 +138,7 @@ static void process_ended(struct supervisor *s, struct process *p, int status)
 	if (ended.role == CURRENT) {
 		struct process *successor = process_of(s, ended.slot, SUCCESSOR);
 		if (successor == NULL) {
-			slot_died(ended.slot, expected ? STEADY_MS : lived_ms);
+			slot_died(ended.slot, expected ? PROVE_MS : lived_ms);
 		} else {
 			successor->role = CURRENT;
 			s->rolling += s->rolling < s->n_slot;

@@ -1,10 +1,11 @@
-/* The periodic work of turnpike-jobs: a table of name, period and function. */
+/* turnpike-jobs: periodic work as a table of name, period and function; the table is domain/jobs.c.
+ */
 #ifndef TURNPIKE_JOBS_H
 #define TURNPIKE_JOBS_H
 
-#include "../fcgi/core/options.h"
-#include "../fcgi/db/db.h"
-#include "../fcgi/net/net.h"
+#include "../core/options.h"
+#include "../db/db.h"
+#include "../net/net.h"
 
 struct job_context {
 	const struct options *options;
