@@ -165,6 +165,16 @@ const char *oauth_authorize_url(struct arena *a, const struct oauth_provider *pr
 		url_encode(a, attempt->state), attempt->challenge);
 }
 
+bool oauth_state_is_formed(const char *text)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t nonce = strspn(text, alphabet);
+
+	return nonce == 43 && text[nonce] == '.' &&
+	       strspn(text + nonce + 1, alphabet) == strlen(text + nonce + 1);
+}
+
 struct resume {
 	struct sha256 nonce_hash;
 	const char *provider;
@@ -196,10 +206,10 @@ int oauth_resume(struct db *db, const struct options *options,
 	struct oauth_result *ret)
 {
 	struct arena *a = db->arena;
-	const char *dot = state != NULL ? strchr(state, '.') : NULL;
 
-	if (dot == NULL || cookie == NULL)
+	if (state == NULL || !oauth_state_is_formed(state) || cookie == NULL)
 		return fail(db->fail, E_INVALID_CODE, NULL);
+	const char *dot = strchr(state, '.');
 	const char *nonce = arena_strndup(a, state, (size_t)(dot - state));
 	const char *mac = state_mac(a, options, provider->name, nonce);
 	if (strlen(mac) != strlen(dot + 1) || !equal_ct(mac, dot + 1, strlen(mac)))

@@ -56,13 +56,13 @@ int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us
 	return 0;
 }
 
-/* At most max bytes, cut between characters. */
+/* The valid UTF-8 at the start of a foreign header, at most max bytes, cut between characters. */
 static const char *clipped(struct arena *a, const char *text, size_t max)
 {
 	size_t n = 0, length;
 
-	if (text == NULL || strlen(text) <= max)
-		return text;
+	if (text == NULL)
+		return NULL;
 	while ((length = utf8_sequence(text + n, strlen(text + n))) > 0 && n + length <= max)
 		n += length;
 	return arena_strndup(a, text, n);

@@ -143,53 +143,22 @@ static int user_of_email(struct db *db, const char *email, i64 now_us, u64 *ret_
 	return 0;
 }
 
-struct use_code {
-	const struct options *options;
-	const char *email, *code;
-	i64 now_us;
-	bool is_right;
-	u64 user_id;
-	struct signin_purpose purpose;
-};
-
-static int use_code_apply(struct db *db, void *arg)
+/* Opens a session for a user who is still there, inside the transaction that used up what proved
+ * it. */
+static int open_session(struct db *db, u64 user_id, const struct session_device *device, i64 now_us,
+	struct signin_result *ret)
 {
-	struct use_code *w = arg;
-	struct code_lock_row row;
-	struct sha256 mac = code_mac(w->options, w->email, w->code);
+	struct user_lock_row user;
+	int rc = sql_user_lock(db, user_id, &user);
 
-	w->is_right = false;
-	int rc = sql_code_lock(db, w->email, &row);
-	if (rc == SQL_NONE)
-		return 0;
-	TRY(rc);
-	if (row.expires_at_us <= w->now_us || row.tries_left <= 0)
-		return sql_code_delete(db, w->email, NULL);
-	if (!equal_ct(row.code_mac.data, &mac, sizeof(mac)))
-		return row.tries_left == 1 ? sql_code_delete(db, w->email, NULL)
-					   : sql_code_take_try(db, w->email, NULL);
-	TRY(sql_code_delete(db, w->email, NULL));
-	TRY(user_of_email(db, w->email, w->now_us, &w->user_id));
-	w->purpose = (struct signin_purpose){row.is_ide, row.challenge};
-	w->is_right = true;
-	return 0;
-}
-
-int signin_use_code(struct db *db, const struct options *options, const char *email,
-	const char *code, i64 now_us, u64 *ret_user_id, struct signin_purpose *ret_purpose)
-{
-	struct use_code w = {.options = options, .email = email, .code = code, .now_us = now_us};
-
-	/* A wrong try must stay counted, so it commits too; the answer is decided afterwards. */
-	TRY(db_tx(db, use_code_apply, &w));
-	if (!w.is_right)
+	if (rc == SQL_NONE || (rc == 0 && user.email == NULL)) /* deleted meanwhile */
 		return fail(db->fail, E_INVALID_CODE, NULL);
-	*ret_user_id = w.user_id;
-	*ret_purpose = w.purpose;
-	return 0;
+	TRY(rc);
+	TRY(session_create(db, user_id, device, now_us, &ret->session));
+	return session_resolve(db, ret->session.token, device->ip, now_us, &ret->account);
 }
 
-int signin_handoff_create(
+static int create_handoff(
 	struct db *db, u64 user_id, const char *challenge, i64 now_us, const char **ret_handoff)
 {
 	const char *handoff = random_token(db->arena);
@@ -207,12 +176,60 @@ int signin_handoff_create(
 	return 0;
 }
 
+struct use_code {
+	const struct options *options;
+	const char *email, *code;
+	const struct session_device *device;
+	i64 now_us;
+	bool is_right;
+	struct signin_result *result;
+};
+
+static int use_code_apply(struct db *db, void *arg)
+{
+	struct use_code *w = arg;
+	struct code_lock_row row;
+	struct sha256 mac = code_mac(w->options, w->email, w->code);
+	u64 user_id;
+
+	w->is_right = false;
+	int rc = sql_code_lock(db, w->email, &row);
+	if (rc == SQL_NONE)
+		return 0;
+	TRY(rc);
+	if (row.expires_at_us <= w->now_us || row.tries_left <= 0)
+		return sql_code_delete(db, w->email, NULL);
+	if (!equal_ct(row.code_mac.data, &mac, sizeof(mac)))
+		return row.tries_left == 1 ? sql_code_delete(db, w->email, NULL)
+					   : sql_code_take_try(db, w->email, NULL);
+	TRY(sql_code_delete(db, w->email, NULL));
+	TRY(user_of_email(db, w->email, w->now_us, &user_id));
+	TRY(open_session(db, user_id, w->device, w->now_us, w->result));
+	w->result->handoff = NULL;
+	if (row.is_ide)
+		TRY(create_handoff(db, user_id, row.challenge, w->now_us, &w->result->handoff));
+	w->is_right = true;
+	return 0;
+}
+
+int signin_with_code(struct db *db, const struct options *options, const char *email,
+	const char *code, const struct session_device *device, i64 now_us,
+	struct signin_result *ret)
+{
+	struct use_code w = {options, email, code, device, now_us, false, ret};
+
+	/* A wrong try must stay counted, so it commits too; the answer is decided afterwards. */
+	TRY(db_tx(db, use_code_apply, &w));
+	return w.is_right ? 0 : fail(db->fail, E_INVALID_CODE, NULL);
+}
+
 struct use_handoff {
 	struct sha256 hash;
 	const char *verifier;
+	const struct session_device *device;
 	i64 now_us;
 	bool is_right;
-	u64 user_id;
+	struct signin_result *result;
 };
 
 static bool verifier_fits(struct arena *a, const char *challenge, const char *verifier)
@@ -238,47 +255,43 @@ static int use_handoff_apply(struct db *db, void *arg)
 		return 0;
 	TRY(rc);
 	TRY(sql_handoff_delete(db, hash, NULL));
-	w->user_id = row.user_id;
-	w->is_right = row.expires_at_us > w->now_us &&
-		      verifier_fits(db->arena, row.challenge, w->verifier);
+	if (row.expires_at_us <= w->now_us || !verifier_fits(db->arena, row.challenge, w->verifier))
+		return 0;
+	TRY(open_session(db, row.user_id, w->device, w->now_us, w->result));
+	w->is_right = true;
 	return 0;
 }
 
-int signin_handoff_use(
-	struct db *db, const char *handoff, const char *verifier, i64 now_us, u64 *ret_user_id)
+int signin_with_handoff(struct db *db, const char *handoff, const char *verifier,
+	const struct session_device *device, i64 now_us, struct signin_result *ret)
 {
 	struct use_handoff w = {
-		.hash = sha256(handoff, strlen(handoff)), .verifier = verifier, .now_us = now_us};
+		sha256(handoff, strlen(handoff)), verifier, device, now_us, false, ret};
 
+	ret->handoff = NULL;
 	TRY(db_tx(db, use_handoff_apply, &w));
-	if (!w.is_right)
-		return fail(db->fail, E_INVALID_CODE, NULL);
-	*ret_user_id = w.user_id;
-	return 0;
+	return w.is_right ? 0 : fail(db->fail, E_INVALID_CODE, NULL);
 }
 
 struct identity {
-	const char *provider, *subject, *email;
+	const char *provider, *subject, *email, *challenge;
 	i64 now_us;
-	u64 user_id;
+	const char *handoff;
 };
 
-static int identity_apply(struct db *db, void *arg)
+static int identity_user(struct db *db, const struct identity *w, u64 *ret_user_id)
 {
-	struct identity *w = arg;
 	struct identity_find_row row;
 	int rc = sql_identity_find(db, w->provider, w->subject, &row);
 
-	if (rc == 0) {
-		w->user_id = row.user_id;
-		return 0;
-	}
+	if (rc == 0)
+		*ret_user_id = row.user_id;
 	if (rc != SQL_NONE)
 		return rc;
-	TRY(user_of_email(db, w->email, w->now_us, &w->user_id));
+	TRY(user_of_email(db, w->email, w->now_us, ret_user_id));
 	rc = sql_identity_insert(db,
 		&(struct identity_insert_in){
-			.user_id = w->user_id,
+			.user_id = *ret_user_id,
 			.provider = w->provider,
 			.subject = w->subject,
 			.created_at_us = w->now_us,
@@ -287,12 +300,21 @@ static int identity_apply(struct db *db, void *arg)
 	return rc == SQL_CONFLICT ? 0 : rc; /* the same person in another window */
 }
 
-int signin_identity_user(struct db *db, const char *provider, const char *subject,
-	const char *email, i64 now_us, u64 *ret_user_id)
+static int identity_apply(struct db *db, void *arg)
 {
-	struct identity w = {provider, subject, email, now_us, 0};
+	struct identity *w = arg;
+	u64 user_id;
+
+	TRY(identity_user(db, w, &user_id));
+	return create_handoff(db, user_id, w->challenge, w->now_us, &w->handoff);
+}
+
+int signin_with_identity(struct db *db, const char *provider, const char *subject,
+	const char *email, const char *challenge, i64 now_us, const char **ret_handoff)
+{
+	struct identity w = {provider, subject, email, challenge, now_us, NULL};
 
 	TRY(db_tx(db, identity_apply, &w));
-	*ret_user_id = w.user_id;
+	*ret_handoff = w.handoff;
 	return 0;
 }

@@ -95,6 +95,20 @@ int resp_etag(struct req *r)
 	return 0;
 }
 
+static void error_page(struct req *r, const struct error_info *info)
+{
+	struct buf message;
+
+	buf_init(&message, r->arena, 128);
+	dialect_message(r->fail, &message);
+	resp_page(r, info->status, "This did not work", "signin",
+		arena_printf(r->arena,
+			"<main class=\"page signin-page\"><div class=\"card step\">"
+			"<div class=\"stack-tight\"><h1>This did not work</h1>"
+			"<p class=\"muted\">%s</p></div></div></main>",
+			html_escape(r->arena, message.data)));
+}
+
 void resp_error(struct req *r)
 {
 	const struct error_info *info = &error_table[r->fail->code];
@@ -105,8 +119,12 @@ void resp_error(struct req *r)
 	if (r->fail->code == E_UNAVAILABLE && r->fail->retry_after_s == 0)
 		r->fail->retry_after_s = 1;
 	buf_init(&b, r->arena, 256);
-	dialect->render(r->fail, &b);
-	resp_text(r, info->status, dialect->content_type, b.data, b.length);
+	if (r->route != NULL && (r->route->flags & PAGE) != 0) {
+		error_page(r, info);
+	} else {
+		dialect->render(r->fail, &b);
+		resp_text(r, info->status, dialect->content_type, b.data, b.length);
+	}
 	if (info->status == 401)
 		resp_header(r, "WWW-Authenticate", "Bearer");
 	if (r->fail->retry_after_s > 0 && dialect->retry_after)

@@ -11,8 +11,6 @@
 #include "../../fcgi/http/response.h"
 #include "product.h"
 
-#define COOKIE_NAME "turnpike_oauth"
-
 struct product_oauth_start_in {
 	const char *provider, *from, *challenge;
 };
@@ -28,17 +26,26 @@ static const char *redirect_uri(struct req *r, const char *provider)
 		r->worker->options->public_url, provider);
 }
 
+static bool is_https(const struct req *r)
+{
+	return str_starts(r->worker->options->public_url, "https:");
+}
+
+/* Named after the start of its state, so that sign-ins in two tabs do not take each other's. */
+static const char *cookie_name(struct req *r, const char *state)
+{
+	return arena_printf(r->arena, "%sturnpike_oauth_%.8s", is_https(r) ? "__Secure-" : "",
+		state != NULL ? state : "");
+}
+
 /* HttpOnly and only for the callback; Lax, since the provider sends the browser back from its own
  * site. */
-static void set_cookie(struct req *r, const char *value, int max_age_s)
+static void set_cookie(struct req *r, const char *name, const char *value, int max_age_s)
 {
-	bool secure = str_starts(r->worker->options->public_url, "https:");
-
 	resp_header(r, "Set-Cookie",
 		arena_printf(r->arena,
-			COOKIE_NAME
-			"=%s; Path=/api/auth/oauth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-			value, max_age_s, secure ? "; Secure" : ""));
+			"%s=%s; Path=/api/auth/oauth; Max-Age=%d; HttpOnly; SameSite=Lax%s", name,
+			value, max_age_s, is_https(r) ? "; Secure" : ""));
 }
 
 int product_oauth_start(struct req *r, const void *in_, void *out)
@@ -59,7 +66,7 @@ int product_oauth_start(struct req *r, const void *in_, void *out)
 		return fail(r->fail, E_INVALID_FIELD, NULL);
 	}
 	TRY(oauth_begin(&r->db, options, &provider, is_ide, in->challenge, r->now_us, &attempt));
-	set_cookie(r, attempt.cookie, OAUTH_LIFETIME_S);
+	set_cookie(r, cookie_name(r, attempt.state), attempt.cookie, OAUTH_LIFETIME_S);
 	return resp_redirect(r,
 		oauth_authorize_url(r->arena, &provider, &attempt, redirect_uri(r, in->provider)));
 }
@@ -129,10 +136,9 @@ static int finish(struct req *r, const struct product_oauth_callback_in *in,
 	const struct oauth_provider *provider, struct oauth_result *result)
 {
 	const char *handoff;
-	u64 user_id;
 
 	TRY(oauth_resume(&r->db, r->worker->options, provider, in->state,
-		req_cookie(r, COOKIE_NAME), r->now_us, result));
+		req_cookie(r, cookie_name(r, in->state)), r->now_us, result));
 	if (in->error != NULL)
 		return resp_redirect(r, arena_printf(r->arena, "/signin?error=access_denied%s",
 						signin_query(r, result)));
@@ -140,9 +146,8 @@ static int finish(struct req *r, const struct product_oauth_callback_in *in,
 		return fail(r->fail, E_INVALID_CODE, NULL);
 	TRY(oauth_identity(
 		r->net, &r->db, provider, in->code, redirect_uri(r, in->provider), result));
-	TRY(signin_identity_user(
-		&r->db, provider->name, result->subject, result->email, r->now_us, &user_id));
-	TRY(signin_handoff_create(&r->db, user_id, result->challenge, r->now_us, &handoff));
+	TRY(signin_with_identity(&r->db, provider->name, result->subject, result->email,
+		result->challenge, r->now_us, &handoff));
 	/* Both go through our page, which knows how to open the IDE and what to do when that fails.
 	 */
 	return resp_redirect(r, arena_printf(r->arena, "/signin%s#handoff=%s",
@@ -158,6 +163,7 @@ int product_oauth_callback(struct req *r, const void *in_, void *out)
 	(void)out;
 	if (!oauth_provider_find(r->worker->options, in->provider, &provider))
 		return fail(r->fail, E_NOT_FOUND, NULL);
-	set_cookie(r, "", 0);
+	if (in->state != NULL && oauth_state_is_formed(in->state))
+		set_cookie(r, cookie_name(r, in->state), "", 0);
 	return finish(r, in, &provider, &result) == 0 ? 0 : failure_page(r, &result);
 }

@@ -37,9 +37,6 @@ struct product_signed_in {
 	const char *redirect;
 };
 SCHEMA_DECLARE(product_signed_in);
-/* Makes a session for the user and fills the answer. device texts may be NULL. */
-int product_sign_in(struct req *r, u64 user_id, const char *device, const char *device_name,
-	struct product_signed_in *out);
 
 #define HANDLER(name) int name(struct req *r, const void *in, void *out)
 HANDLER(product_health);

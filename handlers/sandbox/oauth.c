@@ -54,7 +54,7 @@ int sandbox_oauth_page(struct req *r, const void *in_, void *out)
 		"value=\"octocat@example.com\"></div>"
 		"<label class=\"check\"><input type=\"checkbox\" name=\"verified\" value=\"yes\" "
 		"checked> The provider has verified it</label>"
-		"<div class=\"stack-tight\">"
+		"<div class=\"choices\">"
 		"<button class=\"button primary wide\" id=\"authorize\" name=\"decision\" "
 		"value=\"allow\">Authorize</button>"
 		"<button class=\"button wide\" id=\"deny\" name=\"decision\" value=\"deny\" "

@@ -11,7 +11,7 @@ SELECT s.session_id, s.public_id AS session_public_id, s.expires_at_us, s.last_s
 	u.email, u.display_name, u.plan, u.founding, u.overage_enabled, u.allowance_micro, u.topup_micro, u.seats,
 	u.period_start_at_us, u.renews_at_us, u.cancel_at_period_end, u.created_at_us
 FROM session s JOIN users u ON u.user_id = s.user_id
-WHERE s.token_hash = ?;
+WHERE s.token_hash = ? AND u.deleted_at_us IS NULL;
 
 -- session_insert :insert
 -- in:  public_id str(29), user_id u64, token_hash bytes(32), device str(64)?, device_name str(80)?, user_agent str(200)?,

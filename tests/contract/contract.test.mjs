@@ -97,7 +97,7 @@ test("every operation documents what its clients need to know", () => {
     const name = `${method} ${template}`;
     assert.ok(operation.summary, name);
     assert.ok("429" in operation.responses && "default" in operation.responses, name);
-    assert.equal("401" in operation.responses, operation.security.length > 0, name);
+    if (operation.security.length > 0) assert.ok("401" in operation.responses, name);
     const inPath = [...template.matchAll(/\{(\w+)\}/g)].map((m) => m[1]);
     assert.deepEqual((operation.parameters ?? []).filter((p) => p.in === "path").map((p) => p.name), inPath, name);
     const headers = (operation.parameters ?? []).filter((p) => p.in === "header").map((p) => p.name);

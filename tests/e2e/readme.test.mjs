@@ -12,7 +12,7 @@ import { ownStack, turnpike } from "./support.mjs";
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const readme = fs.readFileSync(path.join(root, "README.md"), "utf8");
-const port = Number(process.env.TURNPIKE_TEST_PORT ?? 18600) + 40;
+const port = Number(process.env.TURNPIKE_TEST_PORT ?? 18600) + 20;
 let url = process.env.TURNPIKE_URL, stack;
 
 before(async () => {

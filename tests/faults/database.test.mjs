@@ -86,7 +86,7 @@ test("while the database is away, what does not need it works and the rest says 
   try {
     const health = await visitor.get("/api/v2/health");
     assert.deepEqual([health.status, health.body.ok], [200, true]);
-    assert.ok(health.ms < 200, `health: ${health.ms} ms`);
+    assert.ok(health.ms < 500, `health: ${health.ms} ms`);
     await eventually(async () => { // nginx keeps the last one for a second
       const status = await visitor.get("/api/v2/status/public");
       assert.equal(status.status, 200);
@@ -118,7 +118,7 @@ test("while the database is away, what does not need it works and the rest says 
       const answer = await send();
       await t.test(name, () => {
         unavailable(answer);
-        assert.ok(answer.ms < 500, `${answer.ms} ms`);
+        assert.ok(answer.ms < 1000, `${answer.ms} ms`);
       });
     }
     // What needs no look-up is still refused for what it is.
@@ -192,7 +192,7 @@ test("a locked table costs those who need it two seconds, and others nothing", a
     unavailable(answer);
     assert.ok(answer.ms > 1500 && answer.ms < 4500, `${answer.ms} ms`);
   }
-  for (const load of [health, me, update]) assert.ok(clean(load) && load.p99_ms < 200, JSON.stringify(load));
+  for (const load of [health, me, update]) assert.ok(clean(load) && load.p99_ms < 1000, JSON.stringify(load));
   assert.equal(code.status, 200);
   await lock.run("UNLOCK TABLES");
   await lock.end();

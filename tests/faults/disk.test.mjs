@@ -62,7 +62,7 @@ function unavailable(answer) {
 }
 
 test("the database's volume is full: 503, nothing half done, and it recovers alone", { skip, timeout: 60_000 }, async (t) => {
-  await stack.configure({ "smtp.url": "smtp://127.0.0.1:1" }); // mails stay where they take room
+  await stack.change({ "smtp.url": "smtp://127.0.0.1:1" }); // mails stay where they take room
   const pid = stack.pid("mysql");
   process.kill(pid, "SIGTERM");
   await eventually(() => assert.ok(!alive(pid)));

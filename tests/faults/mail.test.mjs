@@ -44,7 +44,7 @@ before(async () => {
   base = stack.port + 2;
   sink = new Sink(base, stack.file("sink"));
   await sink.start(); // makes its certificate
-  await stack.configure({ "smtp.url": `smtp://127.0.0.1:${base}`, "smtp.ca_file": sink.ca });
+  await stack.change({ "smtp.url": `smtp://127.0.0.1:${base}`, "smtp.ca_file": sink.ca });
 });
 after(async () => {
   await sink?.kill();
@@ -169,7 +169,7 @@ async function trap(port, offers) {
 
 test("without a TLS that can be trusted nothing is sent, no sign-in, no mail", async (t) => {
   const email = randomEmail(), port = base + 1;
-  await stack.configure({ "smtp.url": `smtp://127.0.0.1:${port}`, "smtp.user": "ada", "smtp.password": "s3cr3t" });
+  await stack.change({ "smtp.url": `smtp://127.0.0.1:${port}`, "smtp.user": "ada", "smtp.password": "s3cr3t" });
   const id = await ask(email);
   for (const [name, offers] of [["no STARTTLS", ["AUTH PLAIN LOGIN"]], ["STARTTLS refused", ["STARTTLS", "AUTH PLAIN LOGIN"]]]) {
     const server = await trap(port, offers);
@@ -197,18 +197,18 @@ test("AUTH: a wrong password is tried again, the right one sends", async () => {
   const email = randomEmail();
   const server = await new Sink(base + 1, stack.file("auth"), "--auth", "ada:s3cr3t").start();
   try {
-    await stack.configure({ "smtp.password": "wrong", "smtp.ca_file": server.ca });
+    await stack.change({ "smtp.password": "wrong", "smtp.ca_file": server.ca });
     const id = await ask(email);
     const refused = await tried(id, 1);
     assert.equal(refused.state, "pending");
     assert.match(refused.error, /535|denied/i);
-    await stack.configure({ "smtp.password": "s3cr3t" });
+    await stack.change({ "smtp.password": "s3cr3t" });
     await due(id);
     await done(id);
     assert.equal(server.mails(email).length, 1);
   } finally {
     await server.kill();
-    await stack.configure({ "smtp.url": `smtp://127.0.0.1:${base}`, "smtp.user": "", "smtp.password": "", "smtp.ca_file": sink.ca });
+    await stack.change({ "smtp.url": `smtp://127.0.0.1:${base}`, "smtp.user": "", "smtp.password": "", "smtp.ca_file": sink.ca });
   }
 });
 

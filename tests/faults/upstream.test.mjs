@@ -54,7 +54,7 @@ before(async () => {
     });
   });
   await new Promise((resolve) => server.listen(stack.port + 2, "127.0.0.1", resolve));
-  await stack.configure({ "oauth.github.token_url": `http://127.0.0.1:${stack.port + 2}/token` });
+  await stack.change({ "oauth.github.token_url": `http://127.0.0.1:${stack.port + 2}/token` });
   someone = await stack.signIn();
 });
 after(async () => {
@@ -93,12 +93,25 @@ test("whatever the provider sends, the answer is a page, and soon", async (t) =>
   await eventually(() => assert.equal(open.size, 0, "every connection is closed"));
 });
 
+// Both measured together, as `me` and `health` each. A machine that is busy with other things is so when idle, too.
+async function calm(seconds) {
+  const [me, health] = await Promise.all([
+    stack.pace("/api/account/me", { token: someone.token, rate: 300, seconds }),
+    stack.pace("/api/v2/health", { rate: 300, seconds }),
+  ]);
+  return { me, health };
+}
+
+function notDisturbed(now, idle) {
+  for (const name of ["me", "health"]) {
+    assert.ok(clean(now[name]), JSON.stringify(now[name]));
+    assert.ok(now[name].p99_ms < Math.max(50, 8 * idle[name].p99_ms), `${name} ${now[name].p99_ms} ms, idle ${idle[name].p99_ms} ms`);
+  }
+}
+
 test("a provider that hangs or drips: ten seconds for who waits, no difference for who does not", async (t) => {
   await stack.restart("SIGUSR1");
-  const idle = {
-    me: await stack.pace("/api/account/me", { token: someone.token, rate: 300, seconds: 3 }),
-    health: await stack.pace("/api/v2/health", { rate: 300, seconds: 3 }),
-  };
+  const idle = await calm(4);
   manner = "hang";
   asked = 0;
   const first = [callback(), callback()];
@@ -110,14 +123,9 @@ test("a provider that hangs or drips: ten seconds for who waits, no difference f
   first.push(callback()); // all four threads of the pool
   await eventually(() => assert.equal(asked, 4));
   const waiting = stack.visitor().post("/api/auth/request-code", { email: "nobody" });
-  const [me, health] = await Promise.all([
-    stack.pace("/api/account/me", { token: someone.token, rate: 300, seconds: 6 }),
-    stack.pace("/api/v2/health", { rate: 300, seconds: 6 }),
-  ]);
-  t.diagnostic(`p99 idle: me ${idle.me.p99_ms}, health ${idle.health.p99_ms} ms; while the pool hangs: me ${me.p99_ms}, health ${health.p99_ms} ms`);
-  for (const load of [me, health]) assert.ok(clean(load), JSON.stringify(load));
-  assert.ok(me.p99_ms < 4 * idle.me.p99_ms + 10, `me ${me.p99_ms} ms, idle ${idle.me.p99_ms}`);
-  assert.ok(health.p99_ms < 50, `health ${health.p99_ms} ms`);
+  const now = await calm(6);
+  t.diagnostic(`p99 idle: me ${idle.me.p99_ms}, health ${idle.health.p99_ms} ms; while the pool hangs: me ${now.me.p99_ms}, health ${now.health.p99_ms} ms`);
+  notDisturbed(now, idle);
   for (const answer of await Promise.all(first)) {
     page(answer, 502);
     assert.ok(answer.ms > 9000 && answer.ms < 12000, `${answer.ms} ms`);
@@ -143,17 +151,16 @@ test("the breaker: open after five failures, one probe after five seconds, close
 });
 
 test("2,000 sign-in attempts per second from many addresses do not slow the rest down", async (t) => {
-  const idle = await stack.pace("/api/account/me", { token: someone.token, rate: 300, seconds: 3 });
-  const [flood, me, health] = await Promise.all([
+  const idle = await calm(4);
+  const [flood, now] = await Promise.all([
     stack.pace("/api/auth/verify", {
       method: "POST", rate: 2000, connections: 400, seconds: 5, source: "127.80.0.1-127.83.255.254", close: true, expect: 400,
       headers: { "Content-Type": "application/json" }, body: '{"email":"flood-{n}@example.org","code":"123456"}',
     }),
-    stack.pace("/api/account/me", { token: someone.token, rate: 300, seconds: 5 }),
-    stack.pace("/api/v2/health", { rate: 300, seconds: 5 }),
+    calm(5),
   ]);
-  t.diagnostic(`idle me p99 ${idle.p99_ms} ms; in the flood: me ${me.p99_ms}, health ${health.p99_ms} ms; flood ${JSON.stringify(flood)}`);
-  for (const load of [flood, me, health]) assert.ok(clean(load), JSON.stringify(load));
-  assert.ok(me.p99_ms < 8 * idle.p99_ms + 40, `me ${me.p99_ms} ms, idle ${idle.p99_ms}`);
-  assert.ok(health.p99_ms < 100, `health ${health.p99_ms} ms`);
+  t.diagnostic(`p99 idle: me ${idle.me.p99_ms}, health ${idle.health.p99_ms} ms; in the flood: me ${now.me.p99_ms}, ` +
+    `health ${now.health.p99_ms} ms; the flood itself ${JSON.stringify(flood)}`);
+  assert.ok(clean(flood), JSON.stringify(flood));
+  notDisturbed(now, idle);
 });

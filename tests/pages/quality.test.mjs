@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
+import { Visitor } from "../e2e/support.mjs";
 import {
   artifacts,
   base,
@@ -41,6 +42,7 @@ before(async () => {
   newcomer = await newMember();
   member = await newMember();
   await useForAMonth(member.token);
+  await new Visitor({ token: member.token }).post("/api/usage/increment", { n: 212 });
   await subscribe(member.email);
   for (const device of ["win32-x64", "darwin-arm64"]) await signIn(member.email, device);
 });

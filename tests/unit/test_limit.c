@@ -14,6 +14,14 @@
 
 #include <cmocka.h>
 
+/* Both stages, as serve.c runs them. */
+static int limit_check(struct req *r)
+{
+	int rc = limit_check_address(r);
+
+	return rc != 0 ? rc : limit_check_caller(r);
+}
+
 static struct world world;
 static char folder[64], file[96];
 

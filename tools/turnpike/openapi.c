@@ -171,16 +171,13 @@ static void put_failures(
 	for (size_t i = 0; i < n; i++) {
 		buf_printf(out, ",\"%d\":{\"description\":", status[i]);
 		put_failure_text(route, status[i], out, a);
-		bool is_page = route->produces != NULL && strstr(route->produces, "html") != NULL &&
-			       status[i] != 429 && status[i] != 404;
-		if (is_page)
-			buf_str(out,
-				",\"content\":{\"text/html\":{\"schema\":{\"type\":\"string\"}}}}");
-		else
-			buf_printf(out,
-				",\"content\":{\"application/json\":{\"schema\":{\"$ref\":"
-				"\"#/components/schemas/%s_error\"}}}}",
-				family->dialect->name);
+		buf_str(out, ",\"content\":{");
+		if ((route->flags & PAGE) != 0)
+			buf_str(out, "\"text/html\":{\"schema\":{\"type\":\"string\"}},");
+		buf_printf(out,
+			"\"application/json\":{\"schema\":{\"$ref\":"
+			"\"#/components/schemas/%s_error\"}}}}",
+			family->dialect->name);
 	}
 	buf_printf(out,
 		",\"default\":{\"description\":\"Something went wrong here or "

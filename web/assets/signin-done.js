@@ -1,8 +1,8 @@
 // The last step of /signin: who is signed in, the way back to the IDE, the token to paste by hand.
 
-import { api, token } from "./api.js";
+import { ApiError, api, token } from "./api.js";
 import { brand } from "./brand.js";
-import { link } from "./signin-link.js";
+import { LINK_USED, link } from "./signin-link.js";
 import { $, busy, failure, notice } from "./ui.js";
 
 const MASK = "session:••••••••••••••••";
@@ -90,7 +90,7 @@ async function manualToken() {
     } catch (cause) {
       if (cause.code !== "invalid_code") throw cause;
       setHandoff(null);
-      if (!token.get()) throw cause;
+      if (!token.get()) throw new ApiError({ ...cause, message: LINK_USED });
     }
   }
   return { value: token.get(), hint: OF_THIS_BROWSER };

@@ -18,6 +18,9 @@ export const link = Object.freeze({
   challenge: query.get("challenge") ?? undefined,
 });
 
+/** What a handoff that is not taken is told as: the API only knows codes. */
+export const LINK_USED = "This link has been used already, or it is too old. Please start again.";
+
 if (location.hash) history.replaceState(null, "", location.pathname + location.search);
 
 /*

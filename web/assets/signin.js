@@ -2,7 +2,7 @@
 
 import { api, token } from "./api.js";
 import { $, applyBrand, busy, failure, fieldError, notice, setTitle } from "./ui.js";
-import { link, oauth } from "./signin-link.js";
+import { LINK_USED, link, oauth } from "./signin-link.js";
 import { done } from "./signin-done.js";
 
 const RESEND_AFTER_S = 30;
@@ -196,7 +196,9 @@ async function exchange() {
     finish(await api("POST", "/api/auth/exchange", { auth: false, body }));
   } catch (cause) {
     $("#working-text").textContent = "";
-    failure($("#working-notice"), cause, exchange);
+    $("#working-again").hidden = false;
+    if (cause.code === "invalid_code") notice($("#working-notice"), LINK_USED);
+    else failure($("#working-notice"), cause, exchange);
   }
 }
 

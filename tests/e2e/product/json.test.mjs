@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { Visitor, signIn } from "../support.mjs";
+import { Visitor, signIn, sql } from "../support.mjs";
 
-let token, used = 0;
+let token, user, used = 0;
 
 before(async () => {
-  ({ token } = await signIn());
+  ({ token, user } = await signIn());
 });
 
 const increment = (body, headers = {}) => new Visitor({ token }).post("/api/usage/increment", body, { headers });
@@ -175,7 +175,7 @@ test("all faults are told at once", async () => {
   assert.equal(answer.status, 400);
   assert.equal(answer.body.error, "bad_request");
   const faults = Object.fromEntries(answer.body.faults.map(({ field, rule }) => [field, rule]));
-  assert.deepEqual(faults, { id: "max", ts: "range", model: "min", provider: "string", input_tokens: "min", output_tokens: "integer", cost_usd: "decimal" });
+  assert.deepEqual(faults, { id: "max", ts: "range", model: "min", provider: "string", input_tokens: "min", output_tokens: "integer", cost_usd: "range" });
   const missing = await record({});
   assert.deepEqual(missing.body.faults, ["ts", "model", "provider"].map((field) => ({ field, rule: "required" })));
   for (const body of ["[1]", '"text"', "1", "true", "null"]) {
@@ -191,8 +191,12 @@ test("lengths of texts are bytes and are kept to", async () => {
   assert.deepEqual(answer.body.faults, [{ field: "turn_id", rule: "max", limit: 64 }]);
 });
 
-test("money comes in as decimal text and is rounded up in micro-dollars (F-17, F-18)", async () => {
-  const item = (cost) => `{"ts":1714000000,"model":"m","provider":"p","cost_usd":${cost}}`;
-  for (const cost of ["0.0000001", "0.1", "999.999999", "1000", "0", "1.10"]) assert.equal((await record(item(cost))).status, 200, cost);
-  for (const cost of ["-0.01", "1e-3", "1000.000001", '"0.1"', "99999999999999999999", "1e400", "1E2"]) assert.equal((await record(item(cost))).status, 400, cost);
+test("money comes in as a decimal number and is rounded up in micro-dollars (F-17, F-18)", async () => {
+  const item = (cost, id) => `{"id":"${id}","ts":1714000000,"model":"m","provider":"p","cost_usd":${cost}}`;
+  const exact = { "0": 0, "0.1": 100000, "0.30000000000000004": 300001, "0.0000001": 1, "0.000001": 1, "0.0000010": 1, "1.10": 1100000, "999.999999": 999999999,
+    "1000": 1000000000, "1e-3": 1000, "1E2": 100000000, "1e-7": 1, "2.5e-6": 3 };
+  for (const cost of Object.keys(exact)) assert.equal((await record(item(cost, `cost ${cost}`))).status, 200, cost);
+  const rows = await sql(`SELECT SUBSTR(client_id, 6), cost_micro FROM usage_event JOIN users USING (user_id) WHERE public_id = '${user.id}' AND client_id LIKE 'cost %'`);
+  assert.deepEqual(Object.fromEntries(rows.map(([cost, micro]) => [cost, Number(micro)])), exact);
+  for (const cost of ["-0.01", "-1e-9", "1000.000001", '"0.1"', "99999999999999999999", "1e18", "1e300", "1e400", "1e99999999999"]) assert.equal((await record(item(cost, "bad"))).status, 400, cost);
 });

@@ -187,17 +187,29 @@ test("general limit: 300 a minute for an address, on all routes together", async
 });
 
 test("sign-in limit: the sixth call of a minute is refused, whichever route it is for", async () => {
-  const signIns = routes.filter((r) => r.isSignIn);
+  const signIns = routes.filter((r) => r.isSignIn), open = signIns.filter((r) => r.isPublic);
   for (const { name, method, url } of signIns) {
-    const visitor = new Visitor();
+    const visitor = new Visitor({ token });
     for (let i = 0; i < 5; i++) {
-      const other = signIns[i % signIns.length];
+      const other = open[i % open.length];
       assert.notEqual((await visitor.send(other.method, other.url)).status, 429, `${other.name}, call ${i + 1}`);
     }
     const { status, body, headers } = await visitor.send(method, url);
     assert.equal(status, 429, name);
     assert.equal(body.error, "rate_limited");
     assert.ok(body.retry_after >= 1 && body.retry_after <= 60 && String(body.retry_after) === headers["retry-after"], name);
-    assert.equal((await visitor.get("/api/v2/health")).status, 200, "the rest goes on");
+    assert.equal((await visitor.get("/api/account/me")).status, 200, `${name}: it did nothing, and the rest goes on`);
+  }
+});
+
+test("names in an address that are not there are 404", async () => {
+  const wrong = { provider: "gitlab", platform: "beos-x64", quality: "nightly" };
+  for (const { template, method } of routes.filter((r) => r.template.includes("{"))) {
+    for (const [parameter, value] of Object.entries(wrong).filter(([p]) => template.includes(`{${p}}`))) {
+      const url = template.replace(/\{(\w+)\}/g, (_, name) => (name === parameter ? value : PARAMETERS[name]));
+      const answer = await send(method, url);
+      assert.equal(answer.status, 404, `${method} ${url}`);
+      assert.match(answer.headers["content-type"], /^application\/json/);
+    }
   }
 });
