@@ -278,6 +278,8 @@ void nginx_write_locations(const struct options *o, struct arena *arena, FILE *o
 	write_routes(o, arena, out);
 	fprintf(out,
 		"location = /.well-known/openapi.json {\n\tinclude turnpike/headers-api.conf;\n"
+		"\tif ($turnpike_not_read) {\n\t\tset $turnpike_allow \"GET, HEAD\";\n"
+		"\t\treturn 405;\n\t}\n"
 		"\tadd_header Access-Control-Allow-Origin * always;\n"
 		"\tadd_header Cache-Control \"public, max-age=300\";\n"
 		"\talias %s/openapi.json;\n}\n",

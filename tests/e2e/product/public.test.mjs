@@ -112,10 +112,10 @@ test("a loaded catalog is in force within about a second, with another ETag", as
   await sleep(1500); // longer than anything is kept
   assert.deepEqual(await catalog(), sold(catalogFile), "a dry run loads nothing");
 
-  await done(["catalog", "load", file]);
+  assert.match(await done(["catalog", "load", file]), /Loaded as version \d+; it is in effect\.$/);
   await eventually(async () => assert.deepEqual(await catalog(), sold(next)), SEEN_MS);
   assert.notEqual((await get("/api/billing/v2/catalog")).headers.etag, headers.etag);
-  assert.match(await done(["catalog", "load", file]), /already/);
+  assert.match(await done(["catalog", "load", file]), /already, as version \d+; it is in effect/);
   assert.match(await done(["catalog", "show"]), new RegExp(`pro +${price} cents / month`));
 
   assert.match(await done(["catalog", "load", demo.pathname, "--dry-run"]), /yearly: no longer sold/);
@@ -126,7 +126,7 @@ test("a loaded catalog is in force within about a second, with another ETag", as
 test("a catalog with a time in the future waits for it", async () => {
   const soon = Math.floor(Date.now() / 1000) + 3;
   const file = write("soon.json", { effective_at: soon, ...changed(3000 + (Date.now() % 1000)) });
-  assert.match(await done(["catalog", "load", file]), /takes effect at/);
+  for (const said of [/^.*Loaded as .* takes effect at/m, /already, .* takes effect at/]) assert.match(await done(["catalog", "load", file]), said);
   while (Date.now() < (soon - 0.2) * 1000) {
     const body = await catalog();
     if (Date.now() < soon * 1000) assert.deepEqual(body, sold(catalogFile), "not yet");
@@ -136,6 +136,17 @@ test("a catalog with a time in the future waits for it", async () => {
   await eventually(async () => assert.equal((await catalog()).plans[0].price_cents, plans[1].price_cents), SEEN_MS);
   await done(["catalog", "load", demo.pathname]);
   await eventually(async () => assert.deepEqual(await catalog(), sold(catalogFile)), SEEN_MS);
+});
+
+test("a catalog that would never take effect is refused, and says why", async () => {
+  const versions = await sql("SELECT COUNT(*) FROM catalog");
+  const file = write("late.json", { effective_at: 1700000000, ...changed(1) });
+  for (const option of [[], ["--dry-run"]]) {
+    const { status, stderr } = await turnpike(["catalog", "load", file, ...option]);
+    assert.notEqual(status, 0);
+    assert.match(stderr, /2023-11-14T22:13:20Z.*before that of version \d+.*never take effect/);
+  }
+  assert.deepEqual(await sql("SELECT COUNT(*) FROM catalog"), versions);
 });
 
 test("a wrong file is refused as a whole, with all its faults", async () => {
