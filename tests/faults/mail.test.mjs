@@ -204,6 +204,24 @@ test("a recipient who is refused does not make the service degraded; mail that n
   await stack.sql(`DELETE FROM outbox WHERE public_id = '${id}'`);
 });
 
+test("mail goes out while a probe hangs", async () => {
+  const held = [], silent = net.createServer((socket) => held.push(socket.on("error", () => {})));
+  await new Promise((resolve) => silent.listen(base + 1, "127.0.0.1", resolve));
+  const probed = new Promise((resolve) => silent.once("connection", resolve));
+  const keys = ["ai", "stripe", "discord"].map((name) => `status.${name}_probe_url`);
+  try {
+    await stack.change(Object.fromEntries(keys.map((key) => [key, `http://127.0.0.1:${base + 1}/`])));
+    await probed; // five seconds each from here
+    const started = Date.now(), id = await ask(randomEmail());
+    await done(id);
+    assert.ok(Date.now() - started < 4000, `${Date.now() - started} ms`);
+  } finally {
+    silent.close();
+    for (const socket of held) socket.destroy();
+    await stack.change(Object.fromEntries(keys.map((key) => [key, `${stack.url}/sandbox/health`])));
+  }
+});
+
 test("a final refusal is a dead letter, which the operator sees and revives", async () => {
   const id = await ask("fail-perm@example.org");
   await eventually(async () => assert.equal((await row(id)).state, "dead"));
