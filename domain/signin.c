@@ -83,6 +83,8 @@ static int add_code_mail(struct db *db, const struct options *options, const cha
 		.subject = arena_printf(a, "%s is your sign-in code", code),
 		.text = text,
 		.html = html,
+		.topic = "sign_in_code",
+		.expires_at_us = {true, now_us + S_TO_US(CODE_LIFETIME_S)},
 	};
 
 	return outbox_add_mail(db, &mail, now_us);

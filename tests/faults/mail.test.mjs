@@ -75,6 +75,23 @@ const tried = (id, attempts) => eventually(async () => {
 const due = (id) => stack.sql(`UPDATE outbox SET next_at_us = 0 WHERE public_id = '${id}' AND state = 'pending'`);
 const done = (id) => eventually(async () => assert.equal((await row(id)).state, "done"), 10000);
 
+// What fn does happens while nothing is delivered.
+async function stopped(fn) {
+  const jobs = stack.program("jobs");
+  process.kill(jobs, "SIGSTOP");
+  try {
+    return await fn();
+  } finally {
+    process.kill(jobs, "SIGCONT");
+  }
+}
+
+async function restartJobs() {
+  const jobs = stack.program("jobs");
+  process.kill(jobs, "SIGTERM");
+  await eventually(() => assert.ok(stack.program("jobs") !== undefined && stack.program("jobs") !== jobs));
+}
+
 test("the mail server is away: codes can be asked for, and are sent once when it is back", async () => {
   await sink.kill();
   const email = randomEmail(), id = await ask(email);
@@ -120,12 +137,89 @@ test("jobs killed between sending and noting it: sent again under the same Messa
 test("a temporary refusal is tried again, up to the twelfth time", async () => {
   const id = await ask("fail-temp@example.org");
   assert.match((await tried(id, 1)).error, /451/);
-  await stack.sql(`UPDATE outbox SET attempts = 10, next_at_us = 0 WHERE public_id = '${id}'`);
+  await stack.sql(`UPDATE outbox SET attempts = 10, next_at_us = 0, expires_at_us = NULL WHERE public_id = '${id}'`);
   const eleventh = await tried(id, 11);
   assert.equal(eleventh.state, "pending");
   assert.ok(eleventh.due_ms > 1_000_000 && eleventh.due_ms <= 3_600_000, `${eleventh.due_ms} ms`);
   await due(id);
   await eventually(async () => assert.equal((await row(id)).state, "dead"));
+});
+
+test("a mail that ended the jobs twelve times is given up, not taken again", async () => {
+  await sink.kill();
+  const id = await ask(randomEmail());
+  await tried(id, 1);
+  await stack.sql(`UPDATE outbox SET attempts = 12, next_at_us = 0 WHERE public_id = '${id}'`);
+  await eventually(async () => assert.equal((await row(id)).state, "dead"));
+  const { attempts, error } = await row(id);
+  assert.equal(attempts, 12);
+  assert.match(error, /taken 12 times without an outcome/);
+  await sink.start();
+});
+
+test("an expired sign-in mail is not sent, cannot be revived, and its code is forgotten", async () => {
+  const email = "late@example.org", id = await stopped(async () => {
+    const asked = await ask(email);
+    await stack.sql(`UPDATE outbox SET expires_at_us = 1 WHERE public_id = '${asked}'`);
+    return asked;
+  });
+  await eventually(async () => assert.deepEqual([(await row(id)).state, (await row(id)).error], ["dead", "expired"]));
+  assert.equal(sink.mails(email).length, 0);
+  const retried = await stack.turnpike("outbox", "retry", id);
+  assert.notEqual(retried.status, 0);
+  assert.match(retried.stderr, /no dead row .* that may still be sent/);
+  await restartJobs(); // they prune soon after the start
+  await eventually(async () => assert.equal((await row(id)).length, 0), 15000);
+  await stack.sql(`UPDATE outbox SET next_at_us = next_at_us - 8 * 86400 * 1000000 WHERE public_id = '${id}'`);
+  await restartJobs();
+  await eventually(async () => assert.deepEqual(await stack.sql(`SELECT 1 FROM outbox WHERE public_id = '${id}'`), []), 15000);
+});
+
+test("a newer code takes the place of older mails that are not sent; the deletion of the account, of all", async () => {
+  const person = stack.visitor(), email = randomEmail();
+  await done(await ask(email));
+  const [, code] = /^Subject: (\d{6})/im.exec(sink.mails(email)[0].text);
+  person.token = (await person.post("/api/auth/verify", { email, code })).body.token;
+  await stopped(async () => {
+    const first = await ask(email), other = await ask(randomEmail()), second = await ask(email);
+    assert.deepEqual([(await row(first)).state, (await row(first)).length, (await row(first)).error], ["done", 0, "superseded"]);
+    assert.deepEqual([(await row(other)).state, (await row(second)).state], ["pending", "pending"]);
+    assert.equal((await person.delete("/api/account", { confirm_email: email })).status, 200);
+    assert.deepEqual(await stack.sql(`SELECT 1 FROM outbox WHERE public_id = '${second}' OR payload LIKE '%${email}%'`), []);
+    assert.equal((await row(other)).state, "pending", "of nobody else");
+  });
+});
+
+test("a recipient who is refused does not make the service degraded; mail that nobody takes does", async () => {
+  const worker = async () => (await stack.visitor().get("/api/v2/status/public")).body.components.worker;
+  const id = await ask("fail-temp@example.org");
+  await tried(id, 1);
+  await stack.sql(`UPDATE outbox SET created_at_us = created_at_us - 3600 * 1000000 WHERE public_id = '${id}'`);
+  await sleep(1100); // longer than nginx keeps an answer
+  assert.equal(await worker(), "ok");
+  await stopped(async () => {
+    await stack.sql(`UPDATE outbox SET next_at_us = next_at_us - 3600 * 1000000 WHERE public_id = '${id}'`);
+    await eventually(async () => assert.equal(await worker(), "degraded"));
+  });
+  await stack.sql(`DELETE FROM outbox WHERE public_id = '${id}'`);
+});
+
+test("mail goes out while a probe hangs", async () => {
+  const held = [], silent = net.createServer((socket) => held.push(socket.on("error", () => {})));
+  await new Promise((resolve) => silent.listen(base + 1, "127.0.0.1", resolve));
+  const probed = new Promise((resolve) => silent.once("connection", resolve));
+  const keys = ["ai", "stripe", "discord"].map((name) => `status.${name}_probe_url`);
+  try {
+    await stack.change(Object.fromEntries(keys.map((key) => [key, `http://127.0.0.1:${base + 1}/`])));
+    await probed; // five seconds each from here
+    const started = Date.now(), id = await ask(randomEmail());
+    await done(id);
+    assert.ok(Date.now() - started < 4000, `${Date.now() - started} ms`);
+  } finally {
+    silent.close();
+    for (const socket of held) socket.destroy();
+    await stack.change(Object.fromEntries(keys.map((key) => [key, `${stack.url}/sandbox/health`])));
+  }
 });
 
 test("a final refusal is a dead letter, which the operator sees and revives", async () => {
