@@ -215,9 +215,9 @@ static int job_probes(struct job_context *c, bool *ret_again)
 }
 
 const struct job jobs[] = {
-	{"outbox", LANE_MAIL, 1, job_outbox},
-	{"gauges", LANE_UPKEEP, 5, job_gauges},
-	{"prune", LANE_UPKEEP, 60, job_prune},
-	{"probes", LANE_UPKEEP, 60, job_probes},
+	{"outbox", LANE_MAIL, 200, job_outbox},
+	{"gauges", LANE_UPKEEP, 5000, job_gauges},
+	{"prune", LANE_UPKEEP, 60000, job_prune},
+	{"probes", LANE_UPKEEP, 60000, job_probes},
 	{.name = NULL},
 };

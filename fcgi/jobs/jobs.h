@@ -21,7 +21,7 @@ enum job_lane { LANE_MAIL, LANE_UPKEEP, LANE_MAX };
 struct job {
 	const char *name;
 	enum job_lane lane;
-	i64 every_s;
+	i64 every_ms;
 	/* 0, or an error (its cause is in db->fail); the next turn tries again. *ret_again: there
 	 * is more to do at once. */
 	int (*run)(struct job_context *c, bool *ret_again);

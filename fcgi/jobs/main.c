@@ -19,7 +19,7 @@
 #include "../limit/limits.h"
 #include "jobs.h"
 
-enum { ARENA_CEILING_BYTES = 32 * 1024 * 1024, TICK_MS = 200, JOBS_MAX = 32, SETTLE_S = 5 };
+enum { ARENA_CEILING_BYTES = 32 * 1024 * 1024, FAILED_MS = 1000, JOBS_MAX = 32, SETTLE_MS = 5000 };
 
 /* Sleeps for a tick; true when SIGTERM or SIGINT came. Nobody reads the descriptor, so that all
  * threads see it. */
@@ -30,10 +30,12 @@ static bool told_to_stop(int signal_fd, int wait_ms)
 	return poll(&p, 1, wait_ms) > 0;
 }
 
-/* One turn of a job. Returns whether it has more to do at once. */
-static bool run_job(const struct job *job, struct job_context *c)
+/* One turn of a job, and when its next one is: at once while there is more to do, but a second
+ * after a failure at the earliest. */
+static void run_job(const struct job *job, struct job_context *c, i64 *due_us)
 {
 	bool again = false;
+	i64 wait_ms = job->every_ms;
 
 	c->now_us = clock_now_us();
 	fail_clear(c->db->fail);
@@ -41,10 +43,12 @@ static bool run_job(const struct job *job, struct job_context *c)
 	if (rc != 0) {
 		LOG(WARN, "job_failed", LOG_TEXT("job", job->name), LOG_NUMBER("error", rc),
 			LOG_TEXT("cause", c->db->fail->cause));
-		again = false;
+		wait_ms = wait_ms < FAILED_MS ? FAILED_MS : wait_ms;
+	} else if (again) {
+		wait_ms = 0;
 	}
+	*due_us = clock_mono_us() + wait_ms * US_PER_MS;
 	arena_reset(c->db->arena);
-	return again;
 }
 
 /* One lane: its thread has an arena, connections to the outside and a failure of its own. */
@@ -56,21 +60,21 @@ struct lane_run {
 	pthread_t thread;
 };
 
-/* The jobs of the lane that are due, each for one turn. Returns whether one has more to do at once.
- */
-static bool run_due(enum job_lane lane, struct job_context *c, i64 due_us[JOBS_MAX])
+/* The jobs of the lane that are due, each for one turn. Returns how long until the next is due. */
+static int run_due(enum job_lane lane, struct job_context *c, i64 due_us[JOBS_MAX])
 {
-	bool again = false;
+	i64 next_us = INT64_MAX;
 
 	for (size_t i = 0; jobs[i].name != NULL; i++) {
-		if (jobs[i].lane != lane || clock_mono_us() < due_us[i])
+		if (jobs[i].lane != lane)
 			continue;
-		if (run_job(&jobs[i], c))
-			again = true;
-		else
-			due_us[i] = clock_mono_us() + S_TO_US(jobs[i].every_s);
+		if (clock_mono_us() >= due_us[i])
+			run_job(&jobs[i], c, &due_us[i]);
+		if (due_us[i] < next_us)
+			next_us = due_us[i];
 	}
-	return again;
+	i64 wait_ms = (next_us - clock_mono_us() + US_PER_MS - 1) / US_PER_MS;
+	return wait_ms < 0 ? 0 : (int)wait_ms;
 }
 
 static void *lane_main(void *arg)
@@ -81,14 +85,14 @@ static void *lane_main(void *arg)
 	struct db db = {.pool = run->pool, .arena = &arena, .fail = &failure};
 	struct job_context context = {.options = run->options, .db = &db, .net = net_new()};
 	i64 due_us[JOBS_MAX], started_us = clock_mono_us();
-	bool again = false;
+	int wait_ms = 0;
 
 	arena_init(&arena, ARENA_CEILING_BYTES);
 	/* Those that ask others begin when the others have started, too. */
 	for (size_t i = 0; jobs[i].name != NULL; i++)
-		due_us[i] = started_us + S_TO_US(jobs[i].every_s < SETTLE_S ? 0 : SETTLE_S);
-	while (!told_to_stop(run->signal_fd, again ? 0 : TICK_MS))
-		again = run_due(run->lane, &context, due_us);
+		due_us[i] = started_us + (jobs[i].every_ms < SETTLE_MS ? 0 : SETTLE_MS * US_PER_MS);
+	while (!told_to_stop(run->signal_fd, wait_ms))
+		wait_ms = run_due(run->lane, &context, due_us);
 	net_free(context.net);
 	arena_free(&arena);
 	return NULL;

@@ -1,6 +1,7 @@
 // Every row of the route tables, in every way that a stranger can call it: as it should be, without a token, with other
 // methods, with bodies that are none. Nothing may answer with a failure of ours. Leaves a token for the load.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
@@ -26,9 +27,10 @@ const fine = (answer, what) => assert.ok(!ours.includes(answer.status), `${what}
 test("builds to offer", async () => {
   const file = path.join(STATE, "tmp", "build");
   fs.writeFileSync(file, "build");
+  const sha256 = createHash("sha256").update("build").digest("hex");
   for (const quality of ["stable", "insider"]) {
     const { status, stderr } = await turnpike(["release", "add", "--file", file, "--url", "https://dl.example.org/x", "--platform",
-      "linux-x64", "--quality", quality, "--commit", "deadbeef00", "--version", "1.2.3", "--rollout", "100"]);
+      "linux-x64", "--quality", quality, "--commit", "deadbeef00", "--version", "1.2.3", "--rollout", "100", "--sha256", sha256]);
     assert.equal(status, 0, stderr);
   }
 });

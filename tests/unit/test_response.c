@@ -27,6 +27,7 @@ SCHEMA(item, I64(item, n));
 static const struct route plain = {.method = GET, .out = &item_schema, .status = 200},
 			  created = {.method = POST, .out = &item_schema, .status = 201},
 			  cached = {.method = GET, .status = 200, .cache_s = 30},
+			  page = {.method = GET, .status = 302, .flags = PAGE},
 			  shared = {.method = GET, .status = 200, .flags = PUBLIC_CORS};
 
 static struct req *request(const struct route *route)
@@ -228,6 +229,26 @@ static void test_errors(void **state)
 	assert_header(sent, "Access-Control-Allow-Origin", NULL);
 }
 
+/* Browsers get failures as pages, and nothing in them is markup that we did not write. */
+static void test_error_pages(void **state)
+{
+	struct req *r = request(&page);
+
+	(void)state;
+	fail(r->fail, E_NOT_FOUND, "No <script>alert('1')</script> & \"more\".");
+	resp_error(r);
+	const char *sent = world_send(&world);
+	assert_header(sent, "Status", "404 Not Found");
+	assert_header(sent, "Content-Type", "text/html; charset=utf-8");
+	assert_header(sent, "Cache-Control", "no-store");
+	assert_true(str_starts(header(sent, "Content-Security-Policy"), "default-src 'none'"));
+	assert_null(strstr(body(sent), "<script"));
+	assert_non_null(strstr(body(sent), "No &lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt; "
+					   "&amp; &quot;more&quot;."));
+	assert_header(
+		sent, "Content-Length", arena_printf(&world.arena, "%zu", strlen(body(sent))));
+}
+
 /* RFC 9110 section 8.8.3: quoted; the same body has the same one. */
 static void test_etag(void **state)
 {
@@ -403,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_header_lines),
 		cmocka_unit_test(test_redirects),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_error_pages),
 		cmocka_unit_test(test_etag),
 		cmocka_unit_test(test_cors),
 		cmocka_unit_test(test_large_bodies_and_lost_clients),

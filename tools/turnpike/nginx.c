@@ -131,10 +131,10 @@ static void write_settings(const struct place *p, const char *indent, FILE *out)
 	if (p->cache_s > 0)
 		fprintf(out,
 			"%sfastcgi_cache turnpike;\n%sfastcgi_cache_key $request_method$uri;\n"
-			"%sfastcgi_cache_valid 200 1s;\n%sfastcgi_cache_lock on;\n"
+			"%sfastcgi_cache_valid 200 1s;\n"
 			"%sfastcgi_cache_use_stale updating error timeout http_500 http_503;\n"
 			"%sfastcgi_ignore_headers Cache-Control Expires Vary;\n",
-			indent, indent, indent, indent, indent, indent);
+			indent, indent, indent, indent, indent);
 	write_error_pages(p, indent, out);
 	fprintf(out, "%sfastcgi_pass turnpike_%s;\n", indent, pool_names[p->pool]);
 }

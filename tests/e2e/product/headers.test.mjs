@@ -418,7 +418,7 @@ test("no log, no process list and no error tells a secret (F-93)", async () => {
   await visitor().get(`/api/account/me?token=${token}&hypex_token=${token}&code=${code}`, { headers: { Referer: `${URL_BASE}/signin#handoff=${handoff}`, Cookie: `t=${token}` } });
   await visitor().get(`/${token}`).catch(() => {});
   await visitor().patch("/api/account/me", { display_name: plant("display name", `Canary ${randomBytes(8).toString("hex")}`) });
-  await visitor().post("/api/usage/record", { ts: 1714000000, model: "m", provider: "p", prompt: plant("prompt", randomBytes(12).toString("hex")), cwd: "/home/canary" });
+  await visitor().post("/api/usage/record", { ts: 1714000000, model: "m", provider: "p", prompt: plant("prompt", randomBytes(12).toString("hex")), cwd: "/srv/canary" });
   await visitor().post("/api/usage/increment", {}, { idempotencyKey: plant("idempotency key", randomBytes(12).toString("hex")) });
 
   const browser = new Visitor(), started = await browser.get("/api/auth/oauth/github/start");

@@ -185,9 +185,9 @@ test("all faults are told at once", async () => {
   }
 });
 
-test("lengths of texts are bytes and are kept to", async () => {
-  await isTaken(JSON.stringify({ turn_id: "é".repeat(32) }), {}, "64 bytes");
-  const answer = await increment({ turn_id: "é".repeat(33) });
+test("lengths of texts are characters and are kept to", async () => {
+  await isTaken(JSON.stringify({ turn_id: "é".repeat(64) }), {}, "64 characters");
+  const answer = await increment({ turn_id: "é".repeat(65) });
   assert.deepEqual(answer.body.faults, [{ field: "turn_id", rule: "max", limit: 64 }]);
 });
 

@@ -46,7 +46,7 @@ async function signInWith(provider, who) {
 function isPage(answer, status, why) {
   assert.equal(answer.status, status, `${why}: ${answer.status} ${answer.headers.location ?? answer.text}`);
   assert.equal(answer.headers["content-type"], "text/html; charset=utf-8", why);
-  assert.match(answer.text, /<a [^>]*href="\/signin(\?[^"]*)?"/, why);
+  assert.match(answer.text, /<a [^>]*href="\/signin"/, why);
   assert.match(answer.headers["content-security-policy"], /default-src 'none'.*frame-ancestors 'none'/, why);
   assert.equal(answer.headers["cache-control"], "no-store", why);
   assert.ok(!answer.text.includes("handoff"), why);
@@ -269,8 +269,10 @@ test("only the two providers exist", async () => {
     for (const step of ["start", "callback?code=x&state=y"]) {
       const answer = await new Visitor().get(`/api/auth/oauth/${name}/${step}`, { check: false });
       assert.ok([400, 404].includes(answer.status), `${name}: ${answer.status}`);
-      if (step === "start") assert.equal(typeof answer.body.error, "string");
-      else assert.match(answer.text, /<h1>|<title>/, "a browser gets a page");
+      // Only an address that has the callback's shape is known to be asked for by a browser.
+      const isCallback = step !== "start" && /^(gitlab|GitHub|github%20)$/.test(name);
+      if (isCallback) assert.match(answer.text, /<h1>/, name);
+      else assert.equal(typeof answer.body.error, "string", name);
     }
 });
 
