@@ -34,6 +34,14 @@ SELECT session_id, public_id, device, device_name, ip, last_seen_at_us, created_
 FROM session WHERE user_id = ? AND expires_at_us > ?
 ORDER BY last_seen_at_us DESC, session_id DESC LIMIT 200;
 
+-- session_page :many
+-- All before an id, live or not, newest first, for the export.
+-- in:  user_id u64, session_id u64
+-- out: session_id u64, public_id str(29), device str(64)?, device_name str(80)?, user_agent str(200)?, ip str(45),
+--      last_seen_at_us i64, created_at_us i64, expires_at_us i64
+SELECT session_id, public_id, device, device_name, user_agent, ip, last_seen_at_us, created_at_us, expires_at_us
+FROM session FORCE INDEX (user_id) WHERE user_id = ? AND session_id < ? ORDER BY session_id DESC LIMIT 1000;
+
 -- session_revoke :exec
 -- in:  public_id str(29), user_id u64
 DELETE FROM session WHERE public_id = ? AND user_id = ?;
