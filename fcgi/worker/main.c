@@ -97,10 +97,14 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 
 	net_set_client(net, fcgi->ipcFd);
 	arena->on_full = &arena_full;
-	if (setjmp(arena_full) == 0)
+	if (setjmp(arena_full) == 0) {
 		serve_request(r);
-	else
+	} else if (r->answer_stream != NULL) { /* too late for another answer: this one stays cut */
+		LOG(ERROR, "arena_full", LOG_TEXT("route", r->route->path));
+		return;
+	} else {
 		r = refuse_greedy(worker, arena, &failure, fcgi, r);
+	}
 	if (resp_send(r, fcgi->out) != 0)
 		metrics_add(METRIC_CLIENT_ABORTS, 1);
 	if (r->route != NULL)
