@@ -79,6 +79,10 @@ test("the document is served as it is, to everybody", async () => {
   assert.equal(text, fs.readFileSync(file, "utf8"));
   assert.match(headers["content-type"], /^application\/json/);
   assert.equal(headers["access-control-allow-origin"], "*");
+  for (const method of ["POST", "DELETE", "OPTIONS"]) {
+    const refused = await new Visitor().send(method, "/.well-known/openapi.json");
+    assert.deepEqual([refused.status, refused.headers.allow, refused.body.error], [405, "GET, HEAD", "method_not_allowed"]);
+  }
   const { stdout } = await turnpike(["openapi"]);
   assert.equal(stdout, text, "and what `turnpike openapi` prints");
 });

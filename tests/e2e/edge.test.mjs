@@ -100,9 +100,8 @@ test("what nginx refuses itself is a JSON error with a request id", async () => 
 });
 
 test("a method that a page does not have is refused with the ones it has", async () => {
-  const places = ["/signin", "/.well-known/openapi.json"];
-  for (const [method, place] of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"].flatMap((m) => places.map((p) => [m, p]))) {
-    const answer = await send(request(`${method} ${place}`, ["Content-Length: 0"]));
+  for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"]) {
+    const answer = await send(request(`${method} /signin`, ["Content-Length: 0"]));
     assert.equal(answer.status, 405, method);
     assert.deepEqual(answer.headers.allow, ["GET, HEAD"], method);
     assert.match(answer.body, /method_not_allowed/, method);
