@@ -60,16 +60,6 @@ static int delivery_take(struct db *db, void *arg)
 	return sql_outbox_lease(db, d->now_us + S_TO_US(LEASE_S), d->row.outbox_id, NULL);
 }
 
-static const char *text_of(struct arena *a, struct json_object *doc, const char *name)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(doc, name, &value) ||
-		!json_object_is_type(value, json_type_string))
-		return NULL;
-	return arena_strdup(a, json_object_get_string(value));
-}
-
 static int deliver_mail(
 	struct job_context *c, const struct outbox_lock_due_row *row, bool *ret_permanent)
 {
@@ -81,10 +71,10 @@ static int deliver_mail(
 	if (doc == NULL)
 		return fail_cause(c->db->fail, E_INTERNAL, "the payload is no JSON");
 	struct mail mail = {
-		.to = text_of(a, doc, "to"),
-		.subject = text_of(a, doc, "subject"),
-		.text = text_of(a, doc, "text"),
-		.html = text_of(a, doc, "html"),
+		.to = json_text(a, doc, "to"),
+		.subject = json_text(a, doc, "subject"),
+		.text = json_text(a, doc, "text"),
+		.html = json_text(a, doc, "html"),
 		.message_id = arena_printf(
 			a, "<%s%s>", row->public_id, host != NULL ? host : "@turnpike"),
 	};

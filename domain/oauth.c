@@ -35,16 +35,6 @@ static int get_json(struct net *net, struct arena *arena, const char *url, const
 	return 0;
 }
 
-static const char *text_of(struct arena *arena, struct json_object *object, const char *name)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(object, name, &value) ||
-		!json_object_is_type(value, json_type_string))
-		return NULL;
-	return arena_strdup(arena, json_object_get_string(value));
-}
-
 static bool is_true(struct json_object *object, const char *name)
 {
 	struct json_object *value;
@@ -72,7 +62,7 @@ static int github_identity(struct net *net, struct arena *arena,
 	for (size_t i = 0; i < json_object_array_length(emails); i++) {
 		struct json_object *entry = json_object_array_get_idx(emails, i);
 		if (is_true(entry, "primary") && is_true(entry, "verified"))
-			*ret_email = text_of(arena, entry, "email");
+			*ret_email = json_text(arena, entry, "email");
 	}
 	return 0;
 }
@@ -84,11 +74,11 @@ static int google_identity(struct net *net, struct arena *arena,
 	scoped(json_object) *user = NULL;
 
 	TRY(get_json(net, arena, provider->api_url, access_token, &user, fail));
-	*ret_subject = text_of(arena, user, "sub");
+	*ret_subject = json_text(arena, user, "sub");
 	if (*ret_subject == NULL)
 		return fail_cause(fail, E_UPSTREAM_ERROR, "Google's userinfo has no sub");
 	if (is_true(user, "email_verified"))
-		*ret_email = text_of(arena, user, "email");
+		*ret_email = json_text(arena, user, "email");
 	return 0;
 }
 
@@ -167,12 +157,10 @@ const char *oauth_authorize_url(struct arena *a, const struct oauth_provider *pr
 
 bool oauth_state_is_formed(const char *text)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	size_t nonce = strspn(text, alphabet);
+	size_t nonce = base64url_span(text);
 
 	return nonce == 43 && text[nonce] == '.' &&
-	       strspn(text + nonce + 1, alphabet) == strlen(text + nonce + 1);
+	       base64url_span(text + nonce + 1) == strlen(text + nonce + 1);
 }
 
 struct resume {
@@ -254,7 +242,7 @@ static int exchange_code(struct net *net, struct db *db, const struct oauth_prov
 	if (doc == NULL)
 		return fail_cause(db->fail, E_UPSTREAM_ERROR, "%s: %s", provider->token_url,
 			why != NULL ? why : "null");
-	*ret_token = text_of(a, doc, "access_token");
+	*ret_token = json_text(a, doc, "access_token");
 	if (*ret_token == NULL || strpbrk(*ret_token, "\r\n") != NULL)
 		return fail(db->fail, E_INVALID_CODE, NULL);
 	return 0;

@@ -11,10 +11,7 @@ enum { TOKEN_CHARS = 43, LIFETIME_S = 30 * 86400, SLIDE_EVERY_S = 60, USER_AGENT
 
 static bool token_is_formed(const char *opaque)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-	return strlen(opaque) == TOKEN_CHARS && strspn(opaque, alphabet) == TOKEN_CHARS;
+	return strlen(opaque) == TOKEN_CHARS && base64url_span(opaque) == TOKEN_CHARS;
 }
 
 /* A session that cannot be pushed forward (a read-only database) still counts: the next use tries

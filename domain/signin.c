@@ -13,9 +13,7 @@
 
 bool signin_challenge_valid(const char *text)
 {
-	return strlen(text) == 43 &&
-	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
-		       43;
+	return strlen(text) == 43 && base64url_span(text) == 43;
 }
 
 static struct sha256 code_mac(const struct options *options, const char *email, const char *code)
