@@ -38,19 +38,15 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* U and A stand for the user and the account of the user's top-ups. */
+/* U# and A# stand for the user and the account of the user's top-ups. */
 static const char *fill_in(const char *sql)
 {
-	char *text = arena_alloc(&s.arena, 500), *at = text;
+	const char *text = "";
 
-	for (; *sql != '\0'; sql++)
-		if (sql[0] == 'U' && sql[1] == '#' && sql++)
-			at += sprintf(at, "%llu", (unsigned long long)user);
-		else if (sql[0] == 'A' && sql[1] == '#' && sql++)
-			at += sprintf(at, "%llu", (unsigned long long)account);
-		else
-			*at++ = *sql;
-	return text;
+	for (const char *mark; (mark = strchr(sql, '#')) != NULL; sql = mark + 1)
+		text = arena_printf(&s.arena, "%s%.*s%llu", text, (int)(mark - 1 - sql), sql,
+			(unsigned long long)(mark[-1] == 'U' ? user : account));
+	return arena_printf(&s.arena, "%s%s", text, sql);
 }
 
 /* As one who owns the server does it. */
