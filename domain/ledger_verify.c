@@ -6,7 +6,7 @@
 
 #include "ledger_book.h"
 
-enum { PAGE_HEADS = 1000, PAGE_ENTRIES = 10000 };
+enum { PAGE_HEADS = 1000, PAGE_ENTRIES = 10000, SLICE_TRANSFERS = 50000 };
 
 #define ULL(x) ((unsigned long long)(x))
 #define LL(x) ((long long)(x))
@@ -158,23 +158,33 @@ static int walk_accounts(struct db *db, struct ledger_proof *proof)
 
 static int check_transfers(struct walk *w)
 {
-	struct verify_orphan_transfer_row *empty;
-	struct verify_orphan_entry_row *entry;
-	struct verify_transfers_row *transfer;
+	struct verify_next_transfer_row next;
+	struct verify_transfers_row *row;
+	size_t n = 0;
+
+	for (u64 done_id = 0; n == 0;) {
+		struct arena_mark mark = arena_mark(w->db->arena);
+		TRY(sql_verify_next_transfer(w->db, done_id, &next));
+		if (next.transfer_id == 0)
+			return 0;
+		u64 first_id = next.transfer_id - 1;
+		done_id = first_id < UINT64_MAX - SLICE_TRANSFERS ? first_id + SLICE_TRANSFERS
+								  : UINT64_MAX;
+		TRY(sql_verify_transfers(w->db, first_id, done_id, &row, &n));
+		if (n == 0)
+			arena_rewind(w->db->arena, mark);
+	}
+	found(w, "ledger_transfer %llu: %s%lld entries, which sum to %lld", ULL(row->transfer_id),
+		row->n_heads != 1 ? "it is missing, but has " : "", LL(row->n_legs),
+		LL(row->total));
+	return 0;
+}
+
+static int check_assets(struct walk *w)
+{
 	struct verify_assets_row *asset;
 	size_t n;
 
-	TRY(sql_verify_transfers(w->db, &transfer, &n));
-	if (n > 0)
-		found(w, "ledger_transfer %llu: its %lld entries sum to %lld",
-			ULL(transfer->transfer_id), LL(transfer->n_legs), LL(transfer->total));
-	TRY(sql_verify_orphan_transfer(w->db, &empty, &n));
-	if (n > 0)
-		found(w, "ledger_transfer %llu: it has no entries", ULL(empty->transfer_id));
-	TRY(sql_verify_orphan_entry(w->db, &entry, &n));
-	if (n > 0)
-		found(w, "ledger_entry %llu.%llu: its transfer is missing", ULL(entry->account_id),
-			ULL(entry->seq));
 	TRY(sql_verify_assets(w->db, &asset, &n));
 	if (n > 0)
 		found(w, "ledger_account: all balances in %s sum to %s", asset->asset,
@@ -233,7 +243,7 @@ static int check_views(struct walk *w)
 int ledger_verify(struct db *db, struct ledger_proof *ret)
 {
 	static int (*const check[])(struct walk * w) = {
-		check_transfers, check_holds, check_lots, check_views};
+		check_transfers, check_assets, check_holds, check_lots, check_views};
 	struct walk w = {.db = db, .proof = ret};
 
 	*ret = (struct ledger_proof){0};

@@ -1,5 +1,5 @@
--- What `turnpike ledger verify` asks. The sums are each one statement, so each sees one state of
--- the books even while they are written; the chains are read by pages, next to the accounts' heads.
+-- What `turnpike ledger verify` asks. What must agree is compared within one statement, which sees one
+-- state of the books even while they are written; the chains are read by pages, after the accounts' heads.
 
 -- verify_heads :many
 -- in:  after_id u64, n i64
@@ -14,23 +14,24 @@ WHERE account_id > ? ORDER BY account_id LIMIT ?;
 SELECT account_id, seq, transfer_id, amount, balance_after, hash FROM ledger_entry
 WHERE (account_id = ? AND seq > ?) OR (account_id > ? AND account_id <= ?) ORDER BY account_id, seq LIMIT ?;
 
--- verify_transfers :many scan
--- Transfers that do not balance, or have fewer than two sides.
--- out: transfer_id u64, n_legs i64, total i64
-SELECT e.transfer_id, COUNT(*) AS n_legs, CAST(COALESCE(SUM(e.amount), 0) AS SIGNED) AS total FROM ledger_entry e
-GROUP BY e.transfer_id HAVING SUM(e.amount) <> 0 OR COUNT(*) < 2 ORDER BY e.transfer_id LIMIT 1;
-
--- verify_orphan_transfer :many scan
--- Transfers without entries.
+-- verify_next_transfer :one
+-- The first id after one that is that of a transfer or of an entry; 0: none. Ids may be far apart.
+-- in:  after_id u64, after_id u64
 -- out: transfer_id u64
-SELECT t.transfer_id FROM ledger_transfer t
-WHERE NOT EXISTS (SELECT 1 FROM ledger_entry e WHERE e.transfer_id = t.transfer_id) ORDER BY t.transfer_id LIMIT 1;
+SELECT CAST(COALESCE(MIN(transfer_id), 0) AS UNSIGNED) AS transfer_id
+FROM ((SELECT transfer_id FROM ledger_transfer WHERE transfer_id > ? ORDER BY transfer_id LIMIT 1)
+	UNION ALL (SELECT transfer_id FROM ledger_entry WHERE transfer_id > ? ORDER BY transfer_id LIMIT 1)) u;
 
--- verify_orphan_entry :many scan
--- Entries whose transfer or account is missing; the rows prevent it as long as foreign keys hold.
--- out: account_id u64, seq u64
-SELECT e.account_id, e.seq FROM ledger_entry e LEFT JOIN ledger_transfer t ON t.transfer_id = e.transfer_id
-WHERE t.transfer_id IS NULL LIMIT 1;
+-- verify_transfers :many
+-- Of a range of ids, the first transfer that is not one row with two entries or more that sum to zero.
+-- in:  after_id u64, last_id u64, after_id u64, last_id u64
+-- out: transfer_id u64, n_heads i64, n_legs i64, total i64
+SELECT transfer_id, CAST(COALESCE(SUM(head), 0) AS SIGNED) AS n_heads,
+	CAST(COALESCE(COUNT(*) - SUM(head), 0) AS SIGNED) AS n_legs, CAST(COALESCE(SUM(amount), 0) AS SIGNED) AS total
+FROM (SELECT transfer_id, 1 AS head, 0 AS amount FROM ledger_transfer WHERE transfer_id > ? AND transfer_id <= ?
+	UNION ALL
+	SELECT transfer_id, 0 AS head, amount FROM ledger_entry WHERE transfer_id > ? AND transfer_id <= ?) u
+GROUP BY transfer_id HAVING SUM(head) <> 1 OR COUNT(*) < 3 OR SUM(amount) <> 0 ORDER BY transfer_id LIMIT 1;
 
 -- verify_assets :many scan
 -- out: asset str(9), total str(60)
