@@ -157,7 +157,7 @@ static void test_million(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < 1000000; i++) {
-		i64 a = random_amount(), b = random_amount(), sum, back, up, down, by;
+		i64 a = random_amount(), b = random_amount(), sum, back, up = 0, down = 0, by;
 		by = (i64)random_below(1000000) + 1;
 		if (money_add(a, b, &sum))
 			assert_true(money_subtract(sum, b, &back) && back == a);
