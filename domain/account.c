@@ -2,6 +2,7 @@
 #include "account.h"
 
 #include "../fcgi/core/str.h"
+#include "outbox.h"
 
 bool account_is_subscribed(const struct session_caller_row *account, i64 now_us)
 {
@@ -28,6 +29,7 @@ static int erase_apply(struct db *db, void *arg)
 	TRY(sql_code_delete(db, w->email, NULL));
 	TRY(sql_handoff_erase(db, w->user_id, NULL));
 	TRY(sql_identity_erase(db, w->user_id, NULL));
+	TRY(outbox_erase_mails(db, w->email));
 	TRY(sql_turn_erase(db, w->user_id, NULL));
 	TRY(sql_turn_count_erase(db, w->user_id, NULL));
 	TRY(sql_usage_erase_days(db, w->user_id, NULL));

@@ -102,12 +102,6 @@ static const char *json_array(struct arena *a, const char *const *items, size_t 
 	return b.data;
 }
 
-struct store {
-	const struct catalog_file *file;
-	i64 now_us;
-	bool is_new;
-};
-
 static int insert_rows(struct db *db, const struct catalog_file *file, u64 catalog_id)
 {
 	for (size_t i = 0; i < file->n_plans; i++) {
@@ -142,33 +136,72 @@ static int insert_rows(struct db *db, const struct catalog_file *file, u64 catal
 	return 0;
 }
 
+int catalog_check_time(struct db *db, const struct catalog_file *file, i64 now_us)
+{
+	struct catalog_current_row current;
+	int rc = sql_catalog_current(db, now_us, &current);
+
+	if (rc == SQL_NONE)
+		return 0;
+	TRY(rc);
+	if (!file->effective_at.has || S_TO_US(file->effective_at.value) >= current.effective_at_us)
+		return 0;
+	return fail(db->fail, E_CONFLICT,
+		"Its effective_at, %s, lies before that of version %llu, which is in effect since "
+		"%s: it would never take effect.",
+		clock_iso8601(db->arena, S_TO_US(file->effective_at.value)),
+		(unsigned long long)current.catalog_id,
+		clock_iso8601(db->arena, current.effective_at_us));
+}
+
+struct store {
+	const struct catalog_file *file;
+	i64 now_us;
+	struct catalog_stored result;
+};
+
+static int store_new(struct db *db, const struct store *w, struct catalog_stored *ret)
+{
+	const struct catalog_file *file = w->file;
+
+	TRY(catalog_check_time(db, file, w->now_us));
+	ret->is_new = true;
+	ret->effective_at_us =
+		file->effective_at.has ? S_TO_US(file->effective_at.value) : w->now_us;
+	TRY(sql_catalog_insert(db, (struct sql_bytes){file->checksum, SHA256_BYTES},
+		ret->effective_at_us, w->now_us, &ret->catalog_id));
+	return insert_rows(db, file, ret->catalog_id);
+}
+
 static int store_apply(struct db *db, void *arg)
 {
 	struct store *w = arg;
 	struct catalog_newest_row newest;
-	u64 catalog_id;
+	struct catalog_current_row current;
 	int rc = sql_catalog_newest(db, &newest);
 
-	w->is_new = true;
-	if (rc != SQL_NONE) {
+	w->result = (struct catalog_stored){0};
+	if (rc != SQL_NONE)
 		TRY(rc);
-		if (memcmp(newest.checksum.data, w->file->checksum, SHA256_BYTES) == 0) {
-			w->is_new = false;
-			return 0;
-		}
+	if (rc == 0 && memcmp(newest.checksum.data, w->file->checksum, SHA256_BYTES) == 0) {
+		w->result.catalog_id = newest.catalog_id;
+		w->result.effective_at_us = newest.effective_at_us;
+	} else {
+		TRY(store_new(db, w, &w->result));
 	}
-	i64 effective_at_us =
-		w->file->effective_at.has ? S_TO_US(w->file->effective_at.value) : w->now_us;
-	TRY(sql_catalog_insert(db, (struct sql_bytes){w->file->checksum, SHA256_BYTES},
-		effective_at_us, w->now_us, &catalog_id));
-	return insert_rows(db, w->file, catalog_id);
+	rc = sql_catalog_current(db, w->now_us, &current);
+	if (rc == SQL_NONE)
+		return 0;
+	w->result.current_id = rc == 0 ? current.catalog_id : 0;
+	return rc;
 }
 
-int catalog_store(struct db *db, const struct catalog_file *file, i64 now_us, bool *ret_is_new)
+int catalog_store(
+	struct db *db, const struct catalog_file *file, i64 now_us, struct catalog_stored *ret)
 {
 	struct store w = {.file = file, .now_us = now_us};
 
 	TRY(db_tx(db, store_apply, &w));
-	*ret_is_new = w.is_new;
+	*ret = w.result;
 	return 0;
 }

@@ -30,7 +30,17 @@ struct catalog_file {
  * E_INVALID_FIELD. */
 int catalog_parse(struct arena *arena, const char *text, size_t length, struct catalog_file *ret,
 	struct fail *fail);
-/* Stores it as a new version; *ret_is_new false: the newest version is this very file already. */
-int catalog_store(struct db *db, const struct catalog_file *file, i64 now_us, bool *ret_is_new);
+/* What became of a file: its version, new unless the newest one is this very file already. */
+struct catalog_stored {
+	bool is_new;
+	u64 catalog_id, current_id; /* equal: it is in force */
+	i64 effective_at_us;
+};
+
+/* E_CONFLICT for a file whose time lies before that of the version in force: it would never be. */
+int catalog_check_time(struct db *db, const struct catalog_file *file, i64 now_us);
+/* Checks the time and stores the file as a new version. */
+int catalog_store(
+	struct db *db, const struct catalog_file *file, i64 now_us, struct catalog_stored *ret);
 
 #endif

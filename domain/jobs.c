@@ -19,7 +19,7 @@ enum {
 	LEASE_S = 120, /* longer than a mail server may take */
 	BACKOFF_FIRST_S = 2,
 	BACKOFF_MAX_S = 3600,
-	KEEP_DONE_S = 7 * 86400,
+	KEEP_DONE_S = 7 * 86400,	   /* rows that are done, or were given up */
 	KEEP_IDEMPOTENCY_S = 86400 + 3600, /* at least 24 h (assurance.md I-6) */
 	KEEP_PROBES_S = 3600,
 	KEEP_TURN_DAYS = 8,
@@ -30,8 +30,21 @@ enum {
 struct delivery {
 	i64 now_us;
 	bool is_any;
+	const char *given_up; /* why the row is dead instead of taken; NULL: it is taken */
 	struct outbox_lock_due_row row;
 };
+
+/* Rows that are tried up to the last time die by their outcome; one that is still here has ended
+ * this process each time, or the machine. */
+static const char *why_not(struct arena *a, const struct outbox_lock_due_row *row, i64 now_us)
+{
+	if (row->expires_at_us.has && row->expires_at_us.value <= now_us)
+		return "expired";
+	if (row->attempts >= ATTEMPTS_MAX)
+		return arena_printf(a, "taken %lld times without an outcome; before: %.400s",
+			(long long)row->attempts, row->last_error != NULL ? row->last_error : "-");
+	return NULL;
+}
 
 static int delivery_take(struct db *db, void *arg)
 {
@@ -42,17 +55,10 @@ static int delivery_take(struct db *db, void *arg)
 	if (rc == SQL_NONE)
 		return 0;
 	TRY(rc);
+	d->given_up = why_not(db->arena, &d->row, d->now_us);
+	if (d->given_up != NULL)
+		return sql_outbox_kill(db, d->now_us, d->given_up, d->row.outbox_id, NULL);
 	return sql_outbox_lease(db, d->now_us + S_TO_US(LEASE_S), d->row.outbox_id, NULL);
-}
-
-static const char *text_of(struct arena *a, struct json_object *doc, const char *name)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(doc, name, &value) ||
-		!json_object_is_type(value, json_type_string))
-		return NULL;
-	return arena_strdup(a, json_object_get_string(value));
 }
 
 static int deliver_mail(
@@ -66,10 +72,10 @@ static int deliver_mail(
 	if (doc == NULL)
 		return fail_cause(c->db->fail, E_INTERNAL, "the payload is no JSON");
 	struct mail mail = {
-		.to = text_of(a, doc, "to"),
-		.subject = text_of(a, doc, "subject"),
-		.text = text_of(a, doc, "text"),
-		.html = text_of(a, doc, "html"),
+		.to = json_text(a, doc, "to"),
+		.subject = json_text(a, doc, "subject"),
+		.text = json_text(a, doc, "text"),
+		.html = json_text(a, doc, "html"),
 		.message_id = arena_printf(
 			a, "<%s%s>", row->public_id, host != NULL ? host : "@turnpike"),
 	};
@@ -98,6 +104,13 @@ static i64 backoff_us(i64 attempts)
 	return S_TO_US(s) / 2 + random_below((unsigned)s * 1000 / 2) * US_PER_MS;
 }
 
+static void note_failure(
+	bool gives_up, const struct outbox_lock_due_row *row, i64 attempts, const char *why)
+{
+	LOG(WARN, gives_up ? "outbox_dead" : "outbox_retry", LOG_TEXT("id", row->public_id),
+		LOG_NUMBER("attempts", attempts), LOG_TEXT("cause", why));
+}
+
 /* What the delivery came to is written down; when even that fails, the lease runs out and it is
  * tried again. */
 static int delivery_finish(
@@ -111,12 +124,13 @@ static int delivery_finish(
 	error = arena_strndup(c->db->arena, error, strnlen(error, 400));
 	fail_clear(c->db->fail);
 	bool gives_up = is_permanent || row->attempts + 1 >= ATTEMPTS_MAX;
-	LOG(WARN, gives_up ? "outbox_dead" : "outbox_retry", LOG_TEXT("id", row->public_id),
-		LOG_NUMBER("attempts", row->attempts + 1), LOG_TEXT("cause", error));
+	note_failure(gives_up, row, row->attempts + 1, error);
 	if (gives_up)
-		return sql_outbox_kill(c->db, error, row->outbox_id, NULL);
-	return sql_outbox_retry(
-		c->db, now_us + backoff_us(row->attempts), error, row->outbox_id, NULL);
+		return sql_outbox_kill(c->db, now_us, error, row->outbox_id, NULL);
+	i64 next_at_us = now_us + backoff_us(row->attempts);
+	if (row->expires_at_us.has && next_at_us > row->expires_at_us.value)
+		next_at_us = row->expires_at_us.value; /* when it is given up */
+	return sql_outbox_retry(c->db, next_at_us, error, row->outbox_id, NULL);
 }
 
 static int job_outbox(struct job_context *c, bool *ret_again)
@@ -127,8 +141,12 @@ static int job_outbox(struct job_context *c, bool *ret_again)
 	TRY(db_tx(c->db, delivery_take, &d));
 	if (!d.is_any)
 		return 0;
-	int rc = deliver(c, &d.row, &is_permanent);
 	*ret_again = true;
+	if (d.given_up != NULL) {
+		note_failure(true, &d.row, d.row.attempts, d.given_up);
+		return 0;
+	}
+	int rc = deliver(c, &d.row, &is_permanent);
 	return delivery_finish(c, &d.row, rc, is_permanent);
 }
 
@@ -148,13 +166,15 @@ static int job_gauges(struct job_context *c, bool *ret_again)
 static int job_prune(struct job_context *c, bool *ret_again)
 {
 	i64 now_us = c->now_us, before_day = usage_day(now_us) - KEEP_TURN_DAYS;
-	u64 n[9] = {0};
+	u64 n[11] = {0};
 
 	TRY(sql_session_prune(c->db, now_us, &n[0]));
 	TRY(sql_code_prune(c->db, now_us, &n[1]));
 	TRY(sql_handoff_prune(c->db, now_us, &n[2]));
 	TRY(sql_oauth_prune(c->db, now_us, &n[3]));
-	TRY(sql_outbox_prune(c->db, now_us - S_TO_US(KEEP_DONE_S), &n[4]));
+	TRY(sql_outbox_prune(c->db, "done", now_us - S_TO_US(KEEP_DONE_S), &n[4]));
+	TRY(sql_outbox_prune(c->db, "dead", now_us - S_TO_US(KEEP_DONE_S), &n[9]));
+	TRY(sql_outbox_forget(c->db, now_us, &n[10]));
 	TRY(sql_idem_prune(c->db, now_us - S_TO_US(KEEP_IDEMPOTENCY_S), &n[5]));
 	TRY(sql_probe_prune(c->db, now_us - S_TO_US(KEEP_PROBES_S), &n[6]));
 	TRY(sql_turn_prune(c->db, before_day, &n[7]));
@@ -197,10 +217,10 @@ static int job_ledger(struct job_context *c, bool *ret_again)
 }
 
 const struct job jobs[] = {
-	{"outbox", 1, job_outbox},
-	{"gauges", 5, job_gauges},
-	{"ledger", 15, job_ledger},
-	{"prune", 60, job_prune},
-	{"probes", 60, job_probes},
-	{NULL, 0, NULL},
+	{"outbox", LANE_MAIL, 200, job_outbox},
+	{"gauges", LANE_UPKEEP, 5000, job_gauges},
+	{"ledger", LANE_UPKEEP, 15000, job_ledger},
+	{"prune", LANE_UPKEEP, 60000, job_prune},
+	{"probes", LANE_UPKEEP, 60000, job_probes},
+	{.name = NULL},
 };

@@ -35,16 +35,6 @@ static int get_json(struct net *net, struct arena *arena, const char *url, const
 	return 0;
 }
 
-static const char *text_of(struct arena *arena, struct json_object *object, const char *name)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(object, name, &value) ||
-		!json_object_is_type(value, json_type_string))
-		return NULL;
-	return arena_strdup(arena, json_object_get_string(value));
-}
-
 static bool is_true(struct json_object *object, const char *name)
 {
 	struct json_object *value;
@@ -72,7 +62,7 @@ static int github_identity(struct net *net, struct arena *arena,
 	for (size_t i = 0; i < json_object_array_length(emails); i++) {
 		struct json_object *entry = json_object_array_get_idx(emails, i);
 		if (is_true(entry, "primary") && is_true(entry, "verified"))
-			*ret_email = text_of(arena, entry, "email");
+			*ret_email = json_text(arena, entry, "email");
 	}
 	return 0;
 }
@@ -84,11 +74,11 @@ static int google_identity(struct net *net, struct arena *arena,
 	scoped(json_object) *user = NULL;
 
 	TRY(get_json(net, arena, provider->api_url, access_token, &user, fail));
-	*ret_subject = text_of(arena, user, "sub");
+	*ret_subject = json_text(arena, user, "sub");
 	if (*ret_subject == NULL)
 		return fail_cause(fail, E_UPSTREAM_ERROR, "Google's userinfo has no sub");
 	if (is_true(user, "email_verified"))
-		*ret_email = text_of(arena, user, "email");
+		*ret_email = json_text(arena, user, "email");
 	return 0;
 }
 
@@ -165,6 +155,14 @@ const char *oauth_authorize_url(struct arena *a, const struct oauth_provider *pr
 		url_encode(a, attempt->state), attempt->challenge);
 }
 
+bool oauth_state_is_formed(const char *text)
+{
+	size_t nonce = base64url_span(text);
+
+	return nonce == 43 && text[nonce] == '.' &&
+	       base64url_span(text + nonce + 1) == strlen(text + nonce + 1);
+}
+
 struct resume {
 	struct sha256 nonce_hash;
 	const char *provider;
@@ -196,10 +194,10 @@ int oauth_resume(struct db *db, const struct options *options,
 	struct oauth_result *ret)
 {
 	struct arena *a = db->arena;
-	const char *dot = state != NULL ? strchr(state, '.') : NULL;
 
-	if (dot == NULL || cookie == NULL)
+	if (state == NULL || !oauth_state_is_formed(state) || cookie == NULL)
 		return fail(db->fail, E_INVALID_CODE, NULL);
+	const char *dot = strchr(state, '.');
 	const char *nonce = arena_strndup(a, state, (size_t)(dot - state));
 	const char *mac = state_mac(a, options, provider->name, nonce);
 	if (strlen(mac) != strlen(dot + 1) || !equal_ct(mac, dot + 1, strlen(mac)))
@@ -244,7 +242,7 @@ static int exchange_code(struct net *net, struct db *db, const struct oauth_prov
 	if (doc == NULL)
 		return fail_cause(db->fail, E_UPSTREAM_ERROR, "%s: %s", provider->token_url,
 			why != NULL ? why : "null");
-	*ret_token = text_of(a, doc, "access_token");
+	*ret_token = json_text(a, doc, "access_token");
 	if (*ret_token == NULL || strpbrk(*ret_token, "\r\n") != NULL)
 		return fail(db->fail, E_INVALID_CODE, NULL);
 	return 0;

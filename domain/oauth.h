@@ -40,6 +40,8 @@ struct oauth_result {
 		*email; /* of oauth_identity(); the address is verified and normalised */
 };
 
+/* Whether text can be a state: base64url, a dot, base64url. */
+bool oauth_state_is_formed(const char *text);
 /* Checks signature, expiry, cookie and that the state was not used, and uses it up. 0 or
  * E_INVALID_CODE. */
 int oauth_resume(struct db *db, const struct options *options,

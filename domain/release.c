@@ -2,7 +2,6 @@
 #include "release.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +67,6 @@ static struct {
 	size_t n;
 	u64 version;
 	bool is_fresh; /* false: the database was away at the last look */
-	_Atomic i64 next_look_us;
 } snapshot = {.lock = PTHREAD_RWLOCK_INITIALIZER};
 
 static struct release_build build_of(struct arena *a, const struct release_all_row *row)
@@ -115,8 +113,9 @@ static void snapshot_set_fresh(bool is_fresh)
 	pthread_rwlock_unlock(&snapshot.lock);
 }
 
-/* The version is read before the rows: a change in between is seen again at the next look. */
-static void snapshot_look(struct db *db)
+/* The version is read before the rows: a change in between is seen again at the next look. Only the
+ * tick of a process looks, so nobody else writes the version. */
+void release_refresh(struct db *db)
 {
 	struct release_version_row version;
 	struct release_all_row *row;
@@ -126,39 +125,12 @@ static void snapshot_look(struct db *db)
 		snapshot_set_fresh(false);
 		return;
 	}
-	if (version.version ==
-		snapshot.version) { /* only looking threads write it, one at a time */
+	if (version.version == snapshot.version)
 		snapshot_set_fresh(true);
-		return;
-	}
-	if (sql_release_all(db, &row, &n) == 0)
+	else if (sql_release_all(db, &row, &n) == 0)
 		snapshot_replace(row, n, version.version);
 	else
 		snapshot_set_fresh(false);
-}
-
-/* At most one look a second and process; the very first requests wait for it, later ones never do.
- */
-static void snapshot_refresh(struct db *db)
-{
-	static pthread_mutex_t looking = PTHREAD_MUTEX_INITIALIZER;
-	i64 now_us = clock_mono_us();
-
-	if (now_us < atomic_load_explicit(&snapshot.next_look_us, memory_order_acquire))
-		return;
-	if (snapshot.next_look_us == 0)
-		pthread_mutex_lock(&looking);
-	else if (pthread_mutex_trylock(&looking) != 0)
-		return;
-	if (now_us >= atomic_load(&snapshot.next_look_us)) {
-		struct fail *outer = db->fail, scratch = {.arena = db->arena};
-		db->fail = &scratch;
-		snapshot_look(db);
-		db->fail = outer;
-		atomic_store_explicit(
-			&snapshot.next_look_us, clock_mono_us() + US_PER_S, memory_order_release);
-	}
-	pthread_mutex_unlock(&looking);
 }
 
 bool release_in_rollout(const char *address, const char *commit, i64 percent)
@@ -245,20 +217,19 @@ static const struct release_build *build_copy(struct arena *a, const struct rele
 	return copy;
 }
 
-const struct release_build *release_for(struct db *db, const struct release_query *query)
+const struct release_build *release_for(struct arena *arena, const struct release_query *query)
 {
 	bool known, any = false;
 	const char *base = platform_base(query->platform, &known);
 	const struct release_build *build = NULL;
 
-	snapshot_refresh(db);
 	pthread_rwlock_rdlock(&snapshot.lock);
 	if (snapshot.is_fresh) {
 		build = offer(query->platform, query, &any);
 		if (!any && base != NULL)
 			build = offer(base, query, &any);
 		if (build != NULL)
-			build = build_copy(db->arena, build);
+			build = build_copy(arena, build);
 	}
 	pthread_rwlock_unlock(&snapshot.lock);
 	return build;

@@ -22,10 +22,11 @@ struct release_build {
 bool release_platform_known(const char *platform);
 bool release_quality_known(const char *quality);
 
-/* The build to offer (copied into db->arena), or NULL: current, nothing published, or the database
- * is away. Answers from memory; one thread a second asks the database whether the table has
- * changed. */
-const struct release_build *release_for(struct db *db, const struct release_query *query);
+/* The build to offer (copied into the arena), or NULL: current, nothing published, or the database
+ * was away at the last look. Answers from memory. */
+const struct release_build *release_for(struct arena *arena, const struct release_query *query);
+/* Looks whether the table has changed, and reads it anew; once a second by the worker's tick. */
+void release_refresh(struct db *db);
 
 /* Whether this network is among the first `percent` of a build's rollout. */
 bool release_in_rollout(const char *address, const char *commit, i64 percent);

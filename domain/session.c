@@ -11,10 +11,7 @@ enum { TOKEN_CHARS = 43, LIFETIME_S = 30 * 86400, SLIDE_EVERY_S = 60, USER_AGENT
 
 static bool token_is_formed(const char *opaque)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-	return strlen(opaque) == TOKEN_CHARS && strspn(opaque, alphabet) == TOKEN_CHARS;
+	return strlen(opaque) == TOKEN_CHARS && base64url_span(opaque) == TOKEN_CHARS;
 }
 
 /* A session that cannot be pushed forward (a read-only database) still counts: the next use tries
@@ -56,13 +53,13 @@ int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us
 	return 0;
 }
 
-/* At most max bytes, cut between characters. */
+/* The valid UTF-8 at the start of a foreign header, at most max bytes, cut between characters. */
 static const char *clipped(struct arena *a, const char *text, size_t max)
 {
 	size_t n = 0, length;
 
-	if (text == NULL || strlen(text) <= max)
-		return text;
+	if (text == NULL)
+		return NULL;
 	while ((length = utf8_sequence(text + n, strlen(text + n))) > 0 && n + length <= max)
 		n += length;
 	return arena_strndup(a, text, n);

@@ -13,9 +13,7 @@
 
 bool signin_challenge_valid(const char *text)
 {
-	return strlen(text) == 43 &&
-	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
-		       43;
+	return strlen(text) == 43 && base64url_span(text) == 43;
 }
 
 static struct sha256 code_mac(const struct options *options, const char *email, const char *code)
@@ -25,6 +23,42 @@ static struct sha256 code_mac(const struct options *options, const char *email, 
 
 	return hmac_sha256(options->config_key, strlen(options->config_key), text, (size_t)length);
 }
+
+/* Styles stand in the elements, since some readers drop the sheet; the sheet is for dark ones only.
+ * Nothing is loaded from anywhere. */
+static const char code_html[] =
+	"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	"<title>Your sign-in code</title>\n"
+	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+	"<meta name=\"color-scheme\" content=\"light dark\">\n"
+	"<style>@media (prefers-color-scheme: dark) {\n"
+	".page { background: #0e1311 !important; color: #e9efeb !important }\n"
+	".card { background: #171e1a !important; border-color: #2d3833 !important }\n"
+	".code { background: #1f2823 !important; color: #e9efeb !important }\n"
+	".button { background: #62d5a6 !important; color: #06241a !important }\n"
+	".muted { color: #a9b5ae !important }\n}</style>\n</head>\n"
+	"<body class=\"page\" style=\"margin: 0; padding: 32px 16px; background: #f4f6f3; "
+	"color: #14201a; font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, "
+	"sans-serif\">\n"
+	"<div class=\"card\" style=\"max-width: 26rem; margin: 0 auto; padding: 24px; "
+	"border: 1px solid #d6dcd7; border-radius: 14px; background: #ffffff\">\n"
+	"<h1 style=\"margin: 0 0 16px; font-size: 20px; line-height: 1.3\">Your sign-in code</h1>\n"
+	"<p class=\"code\" style=\"margin: 0 0 16px; padding: 16px 8px 16px 16px; border-radius: "
+	"8px; "
+	"background: #edf0ec; color: #14201a; font: 600 32px/1.2 ui-monospace, Menlo, Consolas, "
+	"monospace; letter-spacing: 8px; text-align: center\">%s</p>\n"
+	"<p style=\"margin: 0 0 16px\">Type it where you asked for it, or open the sign-in page "
+	"with "
+	"it filled in:</p>\n"
+	"<p style=\"margin: 0 0 20px\"><a class=\"button\" href=\"%s\" style=\"display: block; "
+	"padding: 11px 18px; border-radius: 8px; background: #0a6847; color: #ffffff; "
+	"font-weight: 600; text-align: center; text-decoration: none\">Open the sign-in "
+	"page</a></p>\n"
+	"<p class=\"muted\" style=\"margin: 0; color: #4d5a53; font-size: 14px\">The code works "
+	"once "
+	"and for 15 minutes; a newer one replaces it. If you did not ask for it, ignore this mail: "
+	"nobody can sign in without the code.</p>\n"
+	"</div>\n</body>\n</html>\n";
 
 /* The link carries the code behind '#', so no server and no mail scanner that fetches it ever sees
  * or uses it. */
@@ -41,24 +75,14 @@ static int add_code_mail(struct db *db, const struct options *options, const cha
 		"If you did not ask for it, ignore this mail: nobody can sign in without the "
 		"code.\n",
 		code, link);
-	const char *html = arena_printf(a,
-		"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sign-in "
-		"code</title>"
-		"<body style=\"font-family:system-ui,sans-serif;max-width:32rem;margin:2rem auto;"
-		"padding:0 1rem;color:#1c1f23\"><p>Your sign-in code is</p>"
-		"<p style=\"font-size:2rem;letter-spacing:.3rem;font-weight:600\">%s</p>"
-		"<p>Type it where you asked for it, or <a href=\"%s\">open the sign-in "
-		"page</a>.</p>"
-		"<p style=\"color:#5a6068\">The code works once and for 15 minutes; a newer one "
-		"replaces it. If you did not ask for it, ignore this mail: nobody can sign in "
-		"without "
-		"the code.</p></body></html>\n",
-		code, html_escape(a, link));
+	const char *html = arena_printf(a, code_html, code, html_escape(a, link));
 	struct outbox_mail mail = {
 		.to = email,
 		.subject = arena_printf(a, "%s is your sign-in code", code),
 		.text = text,
 		.html = html,
+		.topic = "sign_in_code",
+		.expires_at_us = {true, now_us + S_TO_US(CODE_LIFETIME_S)},
 	};
 
 	return outbox_add_mail(db, &mail, now_us);
@@ -119,53 +143,22 @@ static int user_of_email(struct db *db, const char *email, i64 now_us, u64 *ret_
 	return 0;
 }
 
-struct use_code {
-	const struct options *options;
-	const char *email, *code;
-	i64 now_us;
-	bool is_right;
-	u64 user_id;
-	struct signin_purpose purpose;
-};
-
-static int use_code_apply(struct db *db, void *arg)
+/* Opens a session for a user who is still there, inside the transaction that used up what proved
+ * it. */
+static int open_session(struct db *db, u64 user_id, const struct session_device *device, i64 now_us,
+	struct signin_result *ret)
 {
-	struct use_code *w = arg;
-	struct code_lock_row row;
-	struct sha256 mac = code_mac(w->options, w->email, w->code);
+	struct user_lock_row user;
+	int rc = sql_user_lock(db, user_id, &user);
 
-	w->is_right = false;
-	int rc = sql_code_lock(db, w->email, &row);
-	if (rc == SQL_NONE)
-		return 0;
-	TRY(rc);
-	if (row.expires_at_us <= w->now_us || row.tries_left <= 0)
-		return sql_code_delete(db, w->email, NULL);
-	if (!equal_ct(row.code_mac.data, &mac, sizeof(mac)))
-		return row.tries_left == 1 ? sql_code_delete(db, w->email, NULL)
-					   : sql_code_take_try(db, w->email, NULL);
-	TRY(sql_code_delete(db, w->email, NULL));
-	TRY(user_of_email(db, w->email, w->now_us, &w->user_id));
-	w->purpose = (struct signin_purpose){row.is_ide, row.challenge};
-	w->is_right = true;
-	return 0;
-}
-
-int signin_use_code(struct db *db, const struct options *options, const char *email,
-	const char *code, i64 now_us, u64 *ret_user_id, struct signin_purpose *ret_purpose)
-{
-	struct use_code w = {.options = options, .email = email, .code = code, .now_us = now_us};
-
-	/* A wrong try must stay counted, so it commits too; the answer is decided afterwards. */
-	TRY(db_tx(db, use_code_apply, &w));
-	if (!w.is_right)
+	if (rc == SQL_NONE || (rc == 0 && user.email == NULL)) /* deleted meanwhile */
 		return fail(db->fail, E_INVALID_CODE, NULL);
-	*ret_user_id = w.user_id;
-	*ret_purpose = w.purpose;
-	return 0;
+	TRY(rc);
+	TRY(session_create(db, user_id, device, now_us, &ret->session));
+	return session_resolve(db, ret->session.token, device->ip, now_us, &ret->account);
 }
 
-int signin_handoff_create(
+static int create_handoff(
 	struct db *db, u64 user_id, const char *challenge, i64 now_us, const char **ret_handoff)
 {
 	const char *handoff = random_token(db->arena);
@@ -183,12 +176,60 @@ int signin_handoff_create(
 	return 0;
 }
 
+struct use_code {
+	const struct options *options;
+	const char *email, *code;
+	const struct session_device *device;
+	i64 now_us;
+	bool is_right;
+	struct signin_result *result;
+};
+
+static int use_code_apply(struct db *db, void *arg)
+{
+	struct use_code *w = arg;
+	struct code_lock_row row;
+	struct sha256 mac = code_mac(w->options, w->email, w->code);
+	u64 user_id;
+
+	w->is_right = false;
+	int rc = sql_code_lock(db, w->email, &row);
+	if (rc == SQL_NONE)
+		return 0;
+	TRY(rc);
+	if (row.expires_at_us <= w->now_us || row.tries_left <= 0)
+		return sql_code_delete(db, w->email, NULL);
+	if (!equal_ct(row.code_mac.data, &mac, sizeof(mac)))
+		return row.tries_left == 1 ? sql_code_delete(db, w->email, NULL)
+					   : sql_code_take_try(db, w->email, NULL);
+	TRY(sql_code_delete(db, w->email, NULL));
+	TRY(user_of_email(db, w->email, w->now_us, &user_id));
+	TRY(open_session(db, user_id, w->device, w->now_us, w->result));
+	w->result->handoff = NULL;
+	if (row.is_ide)
+		TRY(create_handoff(db, user_id, row.challenge, w->now_us, &w->result->handoff));
+	w->is_right = true;
+	return 0;
+}
+
+int signin_with_code(struct db *db, const struct options *options, const char *email,
+	const char *code, const struct session_device *device, i64 now_us,
+	struct signin_result *ret)
+{
+	struct use_code w = {options, email, code, device, now_us, false, ret};
+
+	/* A wrong try must stay counted, so it commits too; the answer is decided afterwards. */
+	TRY(db_tx(db, use_code_apply, &w));
+	return w.is_right ? 0 : fail(db->fail, E_INVALID_CODE, NULL);
+}
+
 struct use_handoff {
 	struct sha256 hash;
 	const char *verifier;
+	const struct session_device *device;
 	i64 now_us;
 	bool is_right;
-	u64 user_id;
+	struct signin_result *result;
 };
 
 static bool verifier_fits(struct arena *a, const char *challenge, const char *verifier)
@@ -214,47 +255,43 @@ static int use_handoff_apply(struct db *db, void *arg)
 		return 0;
 	TRY(rc);
 	TRY(sql_handoff_delete(db, hash, NULL));
-	w->user_id = row.user_id;
-	w->is_right = row.expires_at_us > w->now_us &&
-		      verifier_fits(db->arena, row.challenge, w->verifier);
+	if (row.expires_at_us <= w->now_us || !verifier_fits(db->arena, row.challenge, w->verifier))
+		return 0;
+	TRY(open_session(db, row.user_id, w->device, w->now_us, w->result));
+	w->is_right = true;
 	return 0;
 }
 
-int signin_handoff_use(
-	struct db *db, const char *handoff, const char *verifier, i64 now_us, u64 *ret_user_id)
+int signin_with_handoff(struct db *db, const char *handoff, const char *verifier,
+	const struct session_device *device, i64 now_us, struct signin_result *ret)
 {
 	struct use_handoff w = {
-		.hash = sha256(handoff, strlen(handoff)), .verifier = verifier, .now_us = now_us};
+		sha256(handoff, strlen(handoff)), verifier, device, now_us, false, ret};
 
+	ret->handoff = NULL;
 	TRY(db_tx(db, use_handoff_apply, &w));
-	if (!w.is_right)
-		return fail(db->fail, E_INVALID_CODE, NULL);
-	*ret_user_id = w.user_id;
-	return 0;
+	return w.is_right ? 0 : fail(db->fail, E_INVALID_CODE, NULL);
 }
 
 struct identity {
-	const char *provider, *subject, *email;
+	const char *provider, *subject, *email, *challenge;
 	i64 now_us;
-	u64 user_id;
+	const char *handoff;
 };
 
-static int identity_apply(struct db *db, void *arg)
+static int identity_user(struct db *db, const struct identity *w, u64 *ret_user_id)
 {
-	struct identity *w = arg;
 	struct identity_find_row row;
 	int rc = sql_identity_find(db, w->provider, w->subject, &row);
 
-	if (rc == 0) {
-		w->user_id = row.user_id;
-		return 0;
-	}
+	if (rc == 0)
+		*ret_user_id = row.user_id;
 	if (rc != SQL_NONE)
 		return rc;
-	TRY(user_of_email(db, w->email, w->now_us, &w->user_id));
+	TRY(user_of_email(db, w->email, w->now_us, ret_user_id));
 	rc = sql_identity_insert(db,
 		&(struct identity_insert_in){
-			.user_id = w->user_id,
+			.user_id = *ret_user_id,
 			.provider = w->provider,
 			.subject = w->subject,
 			.created_at_us = w->now_us,
@@ -263,12 +300,21 @@ static int identity_apply(struct db *db, void *arg)
 	return rc == SQL_CONFLICT ? 0 : rc; /* the same person in another window */
 }
 
-int signin_identity_user(struct db *db, const char *provider, const char *subject,
-	const char *email, i64 now_us, u64 *ret_user_id)
+static int identity_apply(struct db *db, void *arg)
 {
-	struct identity w = {provider, subject, email, now_us, 0};
+	struct identity *w = arg;
+	u64 user_id;
+
+	TRY(identity_user(db, w, &user_id));
+	return create_handoff(db, user_id, w->challenge, w->now_us, &w->handoff);
+}
+
+int signin_with_identity(struct db *db, const char *provider, const char *subject,
+	const char *email, const char *challenge, i64 now_us, const char **ret_handoff)
+{
+	struct identity w = {provider, subject, email, challenge, now_us, NULL};
 
 	TRY(db_tx(db, identity_apply, &w));
-	*ret_user_id = w.user_id;
+	*ret_handoff = w.handoff;
 	return 0;
 }

@@ -19,22 +19,29 @@ struct signin_purpose {
 int signin_request_code(struct db *db, const struct options *options, const char *email,
 	const struct signin_purpose *purpose, i64 now_us);
 
-/* Uses a code: 0 and the user (made at the first time), or E_INVALID_CODE for wrong, used and
- * expired alike; the fifth wrong try kills the code. */
-int signin_use_code(struct db *db, const struct options *options, const char *email,
-	const char *code, i64 now_us, u64 *ret_user_id, struct signin_purpose *ret_purpose);
+/* A finished sign-in: everything of it is committed, or nothing, so that no code is spent in vain.
+ */
+struct signin_result {
+	struct session_token session;
+	struct session_caller_row account;
+	const char *handoff; /* of a code for the IDE: what it exchanges for a session; else NULL */
+};
 
-/* A one-time word that the IDE or page exchanges for a session of its own. */
-int signin_handoff_create(
-	struct db *db, u64 user_id, const char *challenge, i64 now_us, const char **ret_handoff);
-/* 0 and the user, or E_INVALID_CODE (unknown, used, expired, or the verifier does not fit). */
-int signin_handoff_use(
-	struct db *db, const char *handoff, const char *verifier, i64 now_us, u64 *ret_user_id);
+/* Signs in with a code (the first time makes the user). E_INVALID_CODE for wrong, used and expired
+ * alike; the fifth wrong try kills the code. */
+int signin_with_code(struct db *db, const struct options *options, const char *email,
+	const char *code, const struct session_device *device, i64 now_us,
+	struct signin_result *ret);
 
-/* The user of an OAuth identity. A new identity joins the account of its verified e-mail address or
- * makes one. */
-int signin_identity_user(struct db *db, const char *provider, const char *subject,
-	const char *email, i64 now_us, u64 *ret_user_id);
+/* Turns a one-time hand-off into a session. E_INVALID_CODE: unknown, used, expired, or the verifier
+ * does not fit. */
+int signin_with_handoff(struct db *db, const char *handoff, const char *verifier,
+	const struct session_device *device, i64 now_us, struct signin_result *ret);
+
+/* An OAuth identity signs in: *ret_handoff is what the page or the IDE exchanges for a session. A
+ * new identity joins the account of its verified e-mail address or makes one. */
+int signin_with_identity(struct db *db, const char *provider, const char *subject,
+	const char *email, const char *challenge, i64 now_us, const char **ret_handoff);
 
 /* Whether text can be a PKCE S256 challenge: 43 base64url characters (RFC 7636 section 4.2). */
 bool signin_challenge_valid(const char *text);

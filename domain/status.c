@@ -25,14 +25,15 @@ static void worsen(enum status_state *state, enum status_state other)
 		*state = other;
 }
 
-/* The database answers, and mail leaves the house. */
+/* The database answers, and somebody delivers. A mail that is tried again and again is not late:
+ * its next try lies ahead. */
 static enum status_state worker_state(struct db *db, i64 now_us)
 {
-	struct outbox_counts_row outbox;
+	struct outbox_overdue_row overdue;
 
-	if (sql_outbox_counts(db, now_us, &outbox) != 0)
+	if (sql_outbox_overdue(db, now_us - S_TO_US(OUTBOX_LATE_S), &overdue) != 0)
 		return STATUS_DOWN;
-	return now_us - outbox.oldest_at_us > S_TO_US(OUTBOX_LATE_S) ? STATUS_DEGRADED : STATUS_OK;
+	return overdue.n > 0 ? STATUS_DEGRADED : STATUS_OK;
 }
 
 static enum status_state probed_state(struct db *db, enum status_component component, i64 now_us)

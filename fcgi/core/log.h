@@ -18,8 +18,8 @@ struct log_field {
 
 /* Called once: the process's name ("core", "jobs") and the lowest level written. */
 void log_open(const char *process, enum log_level lowest);
-/* {"ts":"2026-01-02T03:04:05.678901Z","level":"warn","process":"core","pid":7,"event":"db_lost",...}
- */
+/* {"ts":"2026-01-02T03:04:05.678901Z","level":"warn","process":"core","pid":7,"event":"db_lost"}
+ * and the fields behind it. */
 void log_write(enum log_level level, const char *event, const struct log_field *field, size_t n);
 
 #define LOG(level, event, ...)                                                         \

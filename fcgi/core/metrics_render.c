@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "gen/commit.h"
 #include "metrics.h"
 #include "metrics_file.h"
 

@@ -187,6 +187,21 @@ static void take_limit(struct load *l, const char *key, const char *value)
 	l->limits = given;
 }
 
+/* What follows the first word may be a secret whose '=' was forgotten; a first word that is no key
+ * may be one itself. */
+static void fault_no_value(struct load *l, const char *text)
+{
+	const char *word = arena_strndup(l->arena, text, strcspn(text, " \t"));
+
+	for (const struct option_row *o = option_table; o->section != NULL; o++) {
+		if (!str_equal(o->key, word) && find_secret_file(o->section, word) == NULL)
+			continue;
+		fault(l, "'%s' has no '='; expected: %s = VALUE", word, word);
+		return;
+	}
+	fault(l, "this is not a comment, a [section] or KEY = VALUE");
+}
+
 /* Called by inih for each KEY = VALUE; a line without '=' comes with value NULL. */
 static int take_pair(void *arg, const char *section, const char *key, const char *value)
 {
@@ -196,7 +211,7 @@ static int take_pair(void *arg, const char *section, const char *key, const char
 	if (l->skip_keys)
 		return 1;
 	if (value == NULL) {
-		fault(l, "'%s' is not a comment, a [section] or KEY = VALUE", key);
+		fault_no_value(l, key);
 		return 1;
 	}
 	if (l->section == NULL) {

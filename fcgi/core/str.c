@@ -173,6 +173,11 @@ bool hex_decode(const char *text, void *ret, size_t length)
 static const char base64url_alphabet[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+size_t base64url_span(const char *text)
+{
+	return strspn(text, base64url_alphabet);
+}
+
 char *base64url_encode(struct arena *a, const void *data, size_t length)
 {
 	const unsigned char *p = data;

@@ -25,6 +25,8 @@ const char *str_nearest(const char *word, const char *const *candidates, size_t 
 char *hex_encode(struct arena *a, const void *data, size_t length);
 /* false unless text is exactly 2 * length hexadecimal digits. */
 bool hex_decode(const char *text, void *ret, size_t length);
+/* How many base64url characters text starts with. */
+size_t base64url_span(const char *text);
 /* base64url without padding (RFC 4648 section 5). */
 char *base64url_encode(struct arena *a, const void *data, size_t length);
 /* Decodes canonical base64url without padding; NULL when it is anything else. */

@@ -47,7 +47,8 @@ const struct dialect dialect_product = {
 	.render = render,
 	.retry_after = true,
 	.openapi =
-		"{\"type\":\"object\",\"required\":[\"error\",\"message\"],\"properties\":{"
+		"{\"type\":\"object\",\"required\":[\"error\",\"message\"],"
+		"\"additionalProperties\":true,\"properties\":{"
 		"\"error\":{\"type\":\"string\",\"description\":\"What went wrong, for programs\"},"
 		"\"message\":{\"type\":\"string\",\"description\":\"What went wrong, for people\"},"
 		"\"retry_after\":{\"type\":\"integer\",\"description\":\"Seconds, with 429\"},"

@@ -10,14 +10,14 @@
 #include "gen/sql.h"
 #include "response.h"
 
-enum { KEY_BYTES_MAX = 255, LEASE_S = 60 };
+enum { LEASE_S = 60 };
 
 static int check_key(struct req *r)
 {
 	const unsigned char *p = (const unsigned char *)r->idempotency_key;
 	size_t length = strlen(r->idempotency_key);
 
-	if (length == 0 || length > KEY_BYTES_MAX)
+	if (length == 0 || length > IDEM_KEY_BYTES_MAX)
 		return fail(r->fail, E_BAD_REQUEST, "An Idempotency-Key has 1 to 255 characters.");
 	for (; *p != '\0'; p++)
 		if (*p < 0x20 || *p > 0x7e)

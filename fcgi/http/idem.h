@@ -4,6 +4,8 @@
 
 struct req;
 
+enum { IDEM_KEY_BYTES_MAX = 255 };
+
 /* Claims the key for this request, or answers from the store (then r->response.is_ready).
  * 0, E_BAD_REQUEST (malformed key), E_IDEMPOTENCY_MISMATCH, E_IDEMPOTENCY_RUNNING. */
 int idem_replay(struct req *r);

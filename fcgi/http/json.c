@@ -315,3 +315,13 @@ struct json_object *json_read(
 	json_tokener_free(tokener);
 	return doc;
 }
+
+const char *json_text(struct arena *arena, struct json_object *object, const char *name)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, name, &value) ||
+		!json_object_is_type(value, json_type_string))
+		return NULL;
+	return arena_strdup(arena, json_object_get_string(value));
+}

@@ -27,4 +27,7 @@ const char *json_check(struct arena *arena, const char *data, size_t length);
 struct json_object *json_read(
 	struct arena *arena, const char *data, size_t length, const char **ret_why);
 
+/* A copy of the text member `name` of an object; NULL when it is absent or no text. */
+const char *json_text(struct arena *arena, struct json_object *object, const char *name);
+
 #endif

@@ -34,13 +34,16 @@ struct idem {
 	u64 idem_id;
 };
 
+struct req;
+
 struct response {
 	int status;
 	const char *content_type; /* NULL: no body */
 	const char *body;
 	size_t body_length;
-	struct buf header; /* further lines, each ended by CRLF */
-	bool is_ready;	   /* the handler wrote it; otherwise the out struct is encoded */
+	struct buf header;	    /* further lines, each ended by CRLF */
+	bool is_ready;		    /* the handler wrote it; otherwise the out struct is encoded */
+	int (*more)(struct req *r); /* resp_stream_begin(); NULL: body is all */
 	const char *cache_control;
 };
 
@@ -54,8 +57,8 @@ struct req {
 
 	/* what nginx says */
 	char *const *env;
-	struct FCGX_Stream *body_stream;
-	int client_fd; /* closed by nginx when the client goes */
+	struct FCGX_Stream *body_stream, *answer_stream; /* the latter while pieces are written */
+	int client_fd;					 /* closed by nginx when the client goes */
 	const char *method_text, *path, *raw_uri, *query;
 	enum method method;
 	bool is_head, is_options;

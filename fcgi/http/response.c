@@ -3,8 +3,10 @@
 
 #include <fcgiapp.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "../core/crypto.h"
+#include "../core/log.h"
 #include "../core/str.h"
 #include "dialect.h"
 
@@ -49,6 +51,30 @@ void resp_header(struct req *r, const char *name, const char *value)
 	buf_str(h, "\r\n");
 }
 
+int resp_page(struct req *r, int status, const char *title, const char *style, const char *content)
+{
+	struct buf b;
+
+	buf_init(&b, r->arena, 4096);
+	buf_printf(&b,
+		"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		"<title>%s</title>\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		"<meta name=\"robots\" content=\"noindex\">\n"
+		"<link rel=\"icon\" href=\"/assets/favicon.svg\" type=\"image/svg+xml\">\n"
+		"<link rel=\"stylesheet\" href=\"/assets/base.css\">\n"
+		"<link rel=\"stylesheet\" href=\"/assets/parts.css\">\n"
+		"<link rel=\"stylesheet\" href=\"/assets/%s.css\">\n</head>\n<body>\n",
+		html_escape(r->arena, title), style);
+	buf_str(&b, content);
+	buf_str(&b, "\n</body>\n</html>\n");
+	/* No form-action: browsers apply it to a redirect that follows the form as well. */
+	resp_header(r, "Content-Security-Policy",
+		"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+		"frame-ancestors 'none'");
+	return resp_text(r, status, "text/html; charset=utf-8", b.data, b.length);
+}
+
 int resp_redirect(struct req *r, const char *location)
 {
 	for (const char *p = location; *p != '\0'; p++)
@@ -71,6 +97,20 @@ int resp_etag(struct req *r)
 	return 0;
 }
 
+static void error_page(struct req *r, const struct error_info *info)
+{
+	struct buf message;
+
+	buf_init(&message, r->arena, 128);
+	dialect_message(r->fail, &message);
+	resp_page(r, info->status, "This did not work", "signin",
+		arena_printf(r->arena,
+			"<main class=\"page signin-page\"><div class=\"card step\">"
+			"<div class=\"stack-tight\"><h1>This did not work</h1>"
+			"<p class=\"muted\">%s</p></div></div></main>",
+			html_escape(r->arena, message.data)));
+}
+
 void resp_error(struct req *r)
 {
 	const struct error_info *info = &error_table[r->fail->code];
@@ -78,11 +118,16 @@ void resp_error(struct req *r)
 	struct buf b;
 
 	r->response.header = (struct buf){0};
+	r->response.more = NULL;
 	if (r->fail->code == E_UNAVAILABLE && r->fail->retry_after_s == 0)
 		r->fail->retry_after_s = 1;
 	buf_init(&b, r->arena, 256);
-	dialect->render(r->fail, &b);
-	resp_text(r, info->status, dialect->content_type, b.data, b.length);
+	if (r->route != NULL && (r->route->flags & PAGE) != 0) {
+		error_page(r, info);
+	} else {
+		dialect->render(r->fail, &b);
+		resp_text(r, info->status, dialect->content_type, b.data, b.length);
+	}
 	if (info->status == 401)
 		resp_header(r, "WWW-Authenticate", "Bearer");
 	if (r->fail->retry_after_s > 0 && dialect->retry_after)
@@ -161,6 +206,51 @@ static const char *reason_of(int status)
 	return "Status";
 }
 
+int resp_stream_begin(struct req *r, const char *body, size_t length, int (*more)(struct req *r))
+{
+	r->response.more = more;
+	return resp_text(r, r->route->status, json_type, body, length);
+}
+
+int resp_stream_write(struct req *r, const char *data, size_t length)
+{
+	return FCGX_PutStr(data, (int)length, r->answer_stream) == (int)length ? 0 : -1;
+}
+
+/* nginx takes a connection that merely ends for the end of the answer. A record that only a server
+ * may send (FCGI_ABORT_REQUEST, request 1) makes it give up, and end its client's connection
+ * without the last chunk. */
+static void cut_off(struct req *r)
+{
+	static const unsigned char record[8] = {1, 2, 0, 1};
+	const struct error_info *info = &error_table[r->fail->code];
+
+	LOG(ERROR, "answer_cut_off", LOG_TEXT("request_id", r->request_id),
+		LOG_TEXT("route", r->route->path), LOG_TEXT("error", info->name),
+		LOG_TEXT("cause", r->fail->cause));
+	FCGX_FFlush(r->answer_stream);
+	(void)send(r->client_fd, record, sizeof(record), MSG_NOSIGNAL);
+	shutdown(r->client_fd, SHUT_WR);
+}
+
+/* Runs more(). What is sent already cannot be replaced by another answer, so a full arena comes
+ * back here. */
+static int send_rest(struct req *r)
+{
+	jmp_buf full, *outer = r->arena->on_full;
+	volatile int rc;
+
+	r->arena->on_full = &full;
+	if (setjmp(full) == 0)
+		rc = r->response.more(r);
+	else
+		rc = fail_cause(r->fail, E_UNAVAILABLE, "the arena is full");
+	r->arena->on_full = outer;
+	if (rc > 0)
+		cut_off(r);
+	return rc < 0 ? -1 : 0;
+}
+
 int resp_send(struct req *r, struct FCGX_Stream *out)
 {
 	struct response *a = &r->response;
@@ -173,8 +263,8 @@ int resp_send(struct req *r, struct FCGX_Stream *out)
 	if (has_body) {
 		buf_str(&b, "Content-Type: ");
 		buf_str(&b, a->content_type);
-		buf_str(&b, "\r\nContent-Length: ");
-		buf_i64(&b, (i64)a->body_length);
+		if (a->more == NULL)
+			buf_printf(&b, "\r\nContent-Length: %zu", a->body_length);
 		buf_str(&b, "\r\n");
 	}
 	put_cache_control(r, &b);
@@ -186,5 +276,8 @@ int resp_send(struct req *r, struct FCGX_Stream *out)
 		buf_bytes(&b, a->body, a->body_length);
 	if (FCGX_PutStr(b.data, (int)b.length, out) < 0)
 		return -1;
+	r->answer_stream = out;
+	if (a->more != NULL && !r->is_head)
+		TRY(send_rest(r));
 	return FCGX_GetError(out) != 0 ? -1 : 0;
 }

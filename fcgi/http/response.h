@@ -10,6 +10,16 @@ int resp_json(struct req *r, const struct schema *schema, const void *value);
 int resp_empty(struct req *r, int status);
 /* A body that is written already. It lives in the arena. */
 int resp_text(struct req *r, int status, const char *content_type, const char *body, size_t length);
+/* A JSON answer that is too large to hold: body is its beginning; after the headers, more() writes
+ * the rest with resp_stream_write(). The status is out by then: where more() fails, the connection
+ * ends before the answer does, so that nobody takes it for complete, and the cause goes to the log.
+ */
+int resp_stream_begin(struct req *r, const char *body, size_t length, int (*more)(struct req *r));
+/* 0, or -1 when the client is gone; more() then returns that. */
+int resp_stream_write(struct req *r, const char *data, size_t length);
+/* A page without scripts in the look of web/: style names a sheet of web/assets beside base.css and
+ * parts.css, content is the inside of <body>. */
+int resp_page(struct req *r, int status, const char *title, const char *style, const char *content);
 /* 302 to an absolute address or path; control characters in it are refused (E_INTERNAL). */
 int resp_redirect(struct req *r, const char *location);
 /* A header line; name and value without CR and LF, else it is left out. */

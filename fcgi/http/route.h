@@ -8,6 +8,7 @@
 #include "../limit/limits.h"
 #include "schema.h"
 
+struct db;
 struct req;
 
 enum method { GET, POST, PUT, PATCH, DELETE, METHOD_MAX };
@@ -25,6 +26,7 @@ enum route_flags {
 	STREAM = 4,	 /* nginx must not buffer the answer */
 	OPERATOR = 16,	 /* nginx lets only listed addresses in */
 	HIDDEN = 8,	 /* not in `turnpike routes` nor in the OpenAPI document */
+	PAGE = 64,	 /* asked for by a browser: failures are pages, too */
 	FORM = 32,	 /* the body is application/x-www-form-urlencoded */
 };
 
@@ -71,6 +73,8 @@ struct family {
 	size_t n_routes;
 	/* Resolves the credential that r->route->auth asks for and fills r->caller. */
 	int (*authenticate)(struct req *r);
+	/* Once a second in every process that serves the family; may be NULL. */
+	void (*tick)(struct db *db);
 };
 
 /* All families, in the order of `turnpike routes`; ends with NULL (handlers/families.c). */

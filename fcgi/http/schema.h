@@ -16,7 +16,7 @@ enum field_type {
 	FIELD_USD_MICRO,   /* input: a decimal number of US dollars [i64, micro-dollars] */
 	FIELD_CENTS,	   /* output: whole cents, rounded down [i64, micro-dollars] */
 	FIELD_CENTS_EXACT, /* output: cents with up to four decimals [i64, micro-dollars] */
-	FIELD_TIME_S,	   /* Unix seconds [i64, microseconds; 0: absent] */
+	FIELD_TIME_S,	   /* Unix seconds [i64, microseconds; 0: absent unless required] */
 	FIELD_OBJECT,	   /* [pointer to the struct of .schema; NULL: absent] */
 	FIELD_ARRAY, /* array of objects [pointer to the first], count in the member .n_offset */
 	FIELD_STR_ARRAY, /* array of text [const char *const *], count in .n_offset */
@@ -35,7 +35,7 @@ struct field {
 	bool required; /* input: must be there; output (OpenAPI): always there */
 	bool nullable; /* output: an absent value is written as null instead of left out */
 	enum field_place place;
-	i64 min, max; /* bytes of text, value of a number, items of an array; both 0: unbounded */
+	i64 min, max; /* characters of text, value of a number, items of an array; both 0: none */
 	const char *values; /* "ide|web": the only texts allowed */
 	enum error error;   /* answered when this field is at fault, E_OK: E_INVALID_FIELD */
 	const struct schema *schema;

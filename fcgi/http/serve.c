@@ -14,10 +14,11 @@ static int serve(struct req *r)
 	TRY(route_find(r)); /* r->route, r->param; 404, 405 */
 	if (r->is_options)  /* a preflight; response.c adds what is allowed */
 		return resp_empty(r, 204);
-	TRY(auth_check(r));  /* by r->route->auth; sets r->caller */
-	TRY(limit_check(r)); /* by r->route->limit and r->caller; 429 */
-	TRY(req_bind(r));    /* path, query and body into r->in, or 400 with all faults */
-	TRY(idem_replay(r)); /* a repeated Idempotency-Key answers from the store */
+	TRY(limit_check_address(r)); /* by r->route->limit, before anything costs; 429 */
+	TRY(auth_check(r));	     /* by r->route->auth; sets r->caller */
+	TRY(limit_check_caller(r));  /* by r->route->limit and r->caller; 429 */
+	TRY(req_bind(r));	     /* path, query and body into r->in, or 400 with all faults */
+	TRY(idem_replay(r));	     /* a repeated Idempotency-Key answers from the store */
 	if (r->response.is_ready)
 		return 0;
 	TRY(r->route->run(r, r->in, r->out));

@@ -1,5 +1,5 @@
-/* turnpike-jobs: periodic work as a table of name, period and function; the table is domain/jobs.c.
- */
+/* turnpike-jobs: periodic work as a table of name, lane, period and function; the table is
+ * domain/jobs.c. */
 #ifndef TURNPIKE_JOBS_H
 #define TURNPIKE_JOBS_H
 
@@ -14,9 +14,14 @@ struct job_context {
 	i64 now_us;
 };
 
+/* Jobs of one lane run one after another, in a thread of its own: whoever waits for a service that
+ * is slow or away holds up no other lane. */
+enum job_lane { LANE_MAIL, LANE_UPKEEP, LANE_MAX };
+
 struct job {
 	const char *name;
-	i64 every_s;
+	enum job_lane lane;
+	i64 every_ms;
 	/* 0, or an error (its cause is in db->fail); the next turn tries again. *ret_again: there
 	 * is more to do at once. */
 	int (*run)(struct job_context *c, bool *ret_again);

@@ -84,7 +84,7 @@ int limit_hit(struct req *r, enum limit_id limit, const char *key)
 	return count(r, limit, key, strlen(key));
 }
 
-int limit_check(struct req *r)
+int limit_check_address(struct req *r)
 {
 	const struct limit_row *row = &limit_table[r->route->limit];
 
@@ -92,15 +92,17 @@ int limit_check(struct req *r)
 		note_dry_run(r, r->route->limit, true);
 		return 0; /* refused once: when limits are enforced, this hit is not seen here */
 	}
-	if (!limit_in_worker(row))
+	if (row->key != LIMIT_KEY_IP || !limit_in_worker(row))
 		return 0;
-	switch (row->key) {
-	case LIMIT_KEY_IP:
-		return limit_hit_address(r, r->route->limit);
-	case LIMIT_KEY_USER:
-		return count(r, r->route->limit, &r->caller.user_id, sizeof(r->caller.user_id));
-	case LIMIT_KEY_EMAIL:
-		break; /* the handler knows the address and calls limit_hit() */
-	}
-	return 0;
+	return limit_hit_address(r, r->route->limit);
+}
+
+/* Limits per e-mail address are left to the handler, which knows it and calls limit_hit(). */
+int limit_check_caller(struct req *r)
+{
+	const struct limit_row *row = &limit_table[r->route->limit];
+
+	if (row->key != LIMIT_KEY_USER || !limit_in_worker(row))
+		return 0;
+	return count(r, r->route->limit, &r->caller.user_id, sizeof(r->caller.user_id));
 }

@@ -6,9 +6,11 @@
 
 struct req;
 
-/* Counts the request against its route's limit, where that is counted here (limits.def), and notes
- * what nginx decided in a dry run. 0 or E_RATE_LIMITED with Retry-After. */
-int limit_check(struct req *r);
+/* Counts the request against its route's limit, where that is counted here (limits.def): limits per
+ * address before the caller is known, and what nginx decided in a dry run; limits per user after.
+ * 0 or E_RATE_LIMITED with Retry-After. */
+int limit_check_address(struct req *r);
+int limit_check_caller(struct req *r);
 /* Counts one more hit of `limit` for `key` (a user id, an e-mail address): limits inside a handler.
  */
 int limit_hit(struct req *r, enum limit_id limit, const char *key);

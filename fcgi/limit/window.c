@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../core/clock.h"
@@ -100,6 +101,8 @@ static bool revive(struct window_map *map)
 			return false;
 		shard_repair(&s);
 	}
+	/* What was touched here is everybody's memory, and no longer counted as this process's. */
+	madvise(map->file.data, map->file.bytes, MADV_DONTNEED);
 	return true;
 }
 

@@ -20,12 +20,16 @@ enum {
 	POLL_ABORT_MS = 100
 };
 
-bool lane_open(struct lane *lane)
+/* At the first call: a lane holds some 50 KiB, and most threads never call out. */
+static bool lane_open(struct lane *lane)
 {
 	*lane = (struct lane){.easy = curl_easy_init(), .multi = curl_multi_init()};
-	return lane->easy != NULL && lane->multi != NULL &&
-	       curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT) ==
-		       CURLM_OK;
+	if (lane->easy != NULL && lane->multi != NULL &&
+		curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT) ==
+			CURLM_OK)
+		return true;
+	lane_close(lane);
+	return false;
 }
 
 static void forget_call(struct lane *lane)
@@ -143,6 +147,8 @@ static bool set_bounds(struct lane *lane, i64 timeout_ms)
 
 bool lane_begin(struct lane *lane, enum lane_policy policy, i64 timeout_ms, size_t body_max)
 {
+	if (lane->easy == NULL && !lane_open(lane))
+		return false;
 	forget_call(lane);
 	lane->policy = policy;
 	lane->body_max = body_max;

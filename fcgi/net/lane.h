@@ -35,7 +35,7 @@ struct net {
 	char mail_server[1024]; /* what mail_lane's connections were made by */
 };
 
-bool lane_open(struct lane *lane);
+/* Gives up the connections. A closed lane is all zero, as is a new one; lane_begin() opens it. */
 void lane_close(struct lane *lane);
 /* Forgets the last call but not the connections, and sets what all calls have in common. */
 bool lane_begin(struct lane *lane, enum lane_policy policy, i64 timeout_ms, size_t body_max);

@@ -34,18 +34,7 @@ void net_set_client(struct net *net, int fd)
 
 struct net *net_new(void)
 {
-	struct net *net = calloc(1, sizeof(*net));
-
-	if (net == NULL)
-		return NULL;
-	bool is_open = lane_open(&net->operator_lane);
-	is_open = lane_open(&net->user_lane) && is_open;
-	is_open = lane_open(&net->mail_lane) && is_open;
-	if (!is_open) {
-		net_free(net);
-		return NULL;
-	}
-	return net;
+	return calloc(1, sizeof(struct net));
 }
 
 void net_free(struct net *net)

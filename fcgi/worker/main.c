@@ -5,6 +5,7 @@
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -28,6 +29,7 @@
 #include "../limit/limits.h"
 #include "../limit/window.h"
 #include "../net/net.h"
+#include "tick.h"
 
 enum {
 	LISTEN_FD = 0,
@@ -45,36 +47,64 @@ struct process {
 
 static pthread_barrier_t all_started;
 
+static struct req *request_new(struct worker *worker, struct net *net, struct arena *arena,
+	struct fail *failure, FCGX_Request *fcgi)
+{
+	struct req *r = arena_new(arena, struct req);
+
+	*r = (struct req){
+		.worker = worker,
+		.net = net,
+		.arena = arena,
+		.fail = failure,
+		.db = {.pool = worker->db_pool, .arena = arena, .fail = failure},
+		.now_us = clock_now_us(),
+		.env = fcgi->envp,
+		.body_stream = fcgi->in,
+		.client_fd = fcgi->ipcFd,
+	};
+	return r;
+}
+
+/* A request that wants more memory than one may have: what it allocated is given back, and the
+ * answer is made in the empty arena. */
+static struct req *refuse_greedy(struct worker *worker, struct arena *arena, struct fail *failure,
+	FCGX_Request *fcgi, const struct req *greedy)
+{
+	struct req copy = *greedy;
+
+	arena->on_full = NULL;
+	arena_free(arena);
+	*failure = (struct fail){.arena = arena};
+	struct req *r = request_new(worker, NULL, arena, failure, fcgi);
+	r->family = copy.family;
+	r->route = copy.route;
+	r->route_index = copy.route_index;
+	LOG(ERROR, "arena_full", LOG_TEXT("request_id", copy.request_id),
+		LOG_TEXT("route", copy.route != NULL ? copy.route->path : ""));
+	fail(r->fail, E_UNAVAILABLE, "This needs more memory than one request may have.");
+	resp_error(r);
+	return r;
+}
+
 /* One request, from the accepted connection to the answer. The arena is the caller's to reset. */
 static void answer(struct worker *worker, struct net *net, struct arena *arena, FCGX_Request *fcgi)
 {
 	struct fail failure = {.arena = arena};
 	jmp_buf arena_full;
 	i64 start_us = clock_mono_us();
-	struct req *volatile kept = NULL;
+	struct req *volatile r = request_new(worker, net, arena, &failure, fcgi);
 
-	if (setjmp(arena_full) != 0) {
-		LOG(ERROR, "arena_full",
-			LOG_TEXT("request_id", kept != NULL ? kept->request_id : ""));
-		FCGX_PutS("Status: 503\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", fcgi->out);
-		return;
-	}
-	arena->on_full = &arena_full;
-	struct req *r = arena_new(arena, struct req);
-	kept = r;
-	*r = (struct req){
-		.worker = worker,
-		.net = net,
-		.arena = arena,
-		.fail = &failure,
-		.db = {.pool = worker->db_pool, .arena = arena, .fail = &failure},
-		.now_us = clock_now_us(),
-		.env = fcgi->envp,
-		.body_stream = fcgi->in,
-		.client_fd = fcgi->ipcFd,
-	};
 	net_set_client(net, fcgi->ipcFd);
-	serve_request(r);
+	arena->on_full = &arena_full;
+	if (setjmp(arena_full) == 0) {
+		serve_request(r);
+	} else if (r->answer_stream != NULL) { /* too late for another answer: this one stays cut */
+		LOG(ERROR, "arena_full", LOG_TEXT("route", r->route->path));
+		return;
+	} else {
+		r = refuse_greedy(worker, arena, &failure, fcgi, r);
+	}
 	if (resp_send(r, fcgi->out) != 0)
 		metrics_add(METRIC_CLIENT_ABORTS, 1);
 	if (r->route != NULL)
@@ -231,6 +261,10 @@ static void set_up(struct process *p, const char *config, const char *pool_name,
 	if (p->worker.router == NULL)
 		die("the route tables are inconsistent: %s%s", why, "");
 	p->worker.limits_dry_run = str_equal(p->options.limits_mode, "dry-run");
+	if (strlen(p->options.config_key) == 0)
+		die("[server] config_key is not set in %s%s: it protects sign-in codes; "
+		    "`openssl rand -hex 32` makes one",
+			config, "");
 	threads_of(&p->options, p->worker.pool, &n_connections);
 	p->worker.db_pool = db_pool_new(&p->options, (size_t)n_connections);
 	p->worker.started_mono_us = clock_mono_us();
@@ -258,6 +292,7 @@ static void run_threads(struct process *p)
 	sigaddset(&stop_signals, SIGTERM);
 	sigaddset(&stop_signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
+	struct tick *tick = tick_start(&p->worker, p->stop_fd);
 	pthread_barrier_init(&all_started, NULL, (unsigned)n + 1);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
@@ -278,6 +313,7 @@ static void run_threads(struct process *p)
 		exit(1);
 	for (i64 i = 0; i < n; i++)
 		pthread_join(thread[i], NULL);
+	tick_join(tick);
 	LOG(INFO, "stopped", LOG_NUMBER("threads", n));
 }
 
@@ -308,6 +344,11 @@ int main(int argc, char **argv)
 			"", "");
 	if (fcntl(LISTEN_FD, F_SETFL, fcntl(LISTEN_FD, F_GETFL) | O_NONBLOCK) != 0)
 		die("descriptor 0 is no socket: start %s through its supervisor%s", argv[0], "");
+	/* Large blocks go back to the system when a request ends, instead of making the heap of
+	 * each thread as large as its largest request (setting a threshold stops glibc from raising
+	 * it). */
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 128 * 1024);
 	signal(SIGPIPE, SIG_IGN);
 	FCGX_Init();
 	signal(SIGPIPE, SIG_IGN); /* FCGX_Init() put a handler without SA_RESTART there */

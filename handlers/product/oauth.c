@@ -11,8 +11,6 @@
 #include "../../fcgi/http/response.h"
 #include "product.h"
 
-#define COOKIE_NAME "turnpike_oauth"
-
 struct product_oauth_start_in {
 	const char *provider, *from, *challenge;
 };
@@ -28,17 +26,26 @@ static const char *redirect_uri(struct req *r, const char *provider)
 		r->worker->options->public_url, provider);
 }
 
+static bool is_https(const struct req *r)
+{
+	return str_starts(r->worker->options->public_url, "https:");
+}
+
+/* Named after the start of its state, so that sign-ins in two tabs do not take each other's. */
+static const char *cookie_name(struct req *r, const char *state)
+{
+	return arena_printf(r->arena, "%sturnpike_oauth_%.8s", is_https(r) ? "__Secure-" : "",
+		state != NULL ? state : "");
+}
+
 /* HttpOnly and only for the callback; Lax, since the provider sends the browser back from its own
  * site. */
-static void set_cookie(struct req *r, const char *value, int max_age_s)
+static void set_cookie(struct req *r, const char *name, const char *value, int max_age_s)
 {
-	bool secure = str_starts(r->worker->options->public_url, "https:");
-
 	resp_header(r, "Set-Cookie",
 		arena_printf(r->arena,
-			COOKIE_NAME
-			"=%s; Path=/api/auth/oauth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-			value, max_age_s, secure ? "; Secure" : ""));
+			"%s=%s; Path=/api/auth/oauth; Max-Age=%d; HttpOnly; SameSite=Lax%s", name,
+			value, max_age_s, is_https(r) ? "; Secure" : ""));
 }
 
 int product_oauth_start(struct req *r, const void *in_, void *out)
@@ -59,7 +66,7 @@ int product_oauth_start(struct req *r, const void *in_, void *out)
 		return fail(r->fail, E_INVALID_FIELD, NULL);
 	}
 	TRY(oauth_begin(&r->db, options, &provider, is_ide, in->challenge, r->now_us, &attempt));
-	set_cookie(r, attempt.cookie, OAUTH_LIFETIME_S);
+	set_cookie(r, cookie_name(r, attempt.state), attempt.cookie, OAUTH_LIFETIME_S);
 	return resp_redirect(r,
 		oauth_authorize_url(r->arena, &provider, &attempt, redirect_uri(r, in->provider)));
 }
@@ -73,22 +80,34 @@ SCHEMA(product_oauth_callback_in,
 	STR(product_oauth_callback_in, state, QUERY, .max = 500),
 	STR(product_oauth_callback_in, error, QUERY, .max = 200));
 
-static int html_page(struct req *r, int status, const char *heading, const char *text)
+/* What /signin is told after a failure, so that a second try still leads to the IDE. */
+static const char *signin_query(struct req *r, const struct oauth_result *result)
 {
-	const char *page = arena_printf(r->arena,
-		"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-		"<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-		"<title>%s</title><link rel=\"stylesheet\" href=\"/assets/turnpike.css\"></head>"
-		"<body><main class=\"card\"><h1>%s</h1><p>%s</p>"
-		"<p><a href=\"/signin\">Back to sign-in</a></p></main></body></html>\n",
-		heading, heading, text);
-
-	resp_header(r, "Content-Security-Policy",
-		"default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'");
-	return resp_text(r, status, "text/html; charset=utf-8", page, strlen(page));
+	if (!result->is_ide)
+		return "";
+	if (result->challenge == NULL)
+		return "&from=ide";
+	return arena_printf(r->arena, "&from=ide&challenge=%s", result->challenge);
 }
 
-static int failure_page(struct req *r)
+static int html_page(struct req *r, const struct oauth_result *result, int status,
+	const char *heading, const char *text)
+{
+	const char *query = signin_query(r, result);
+
+	return resp_page(r, status, heading, "signin",
+		arena_printf(r->arena,
+			"<main class=\"page signin-page\"><div class=\"card step\">"
+			"<div class=\"stack-tight\"><h1>%s</h1><p class=\"muted\">%s</p></div>"
+			"<a class=\"button primary wide\" href=\"/signin%s\">Back to sign-in</a>"
+			"</div></main>",
+			heading, text,
+			*query != '\0'
+				? html_escape(r->arena, arena_printf(r->arena, "?%s", query + 1))
+				: ""));
+}
+
+static int failure_page(struct req *r, const struct oauth_result *result)
 {
 	enum error code = r->fail->code;
 	struct fail failure = *r->fail;
@@ -97,17 +116,16 @@ static int failure_page(struct req *r)
 	if (code == E_UPSTREAM_ERROR || code == E_UPSTREAM_TIMEOUT) {
 		LOG(WARN, "oauth_upstream_failed", LOG_TEXT("request_id", r->request_id),
 			LOG_TEXT("cause", failure.cause));
-		return html_page(r, 502, "The provider did not answer",
+		return html_page(r, result, 502, "The provider did not answer",
 			"Signing in did not work because the provider could not be reached. "
 			"Please try again in a moment, or use an e-mail code.");
 	}
 	if (code == E_FORBIDDEN)
-		return html_page(r, 401, "No verified e-mail address",
+		return html_page(r, result, 401, "No verified e-mail address",
 			"The provider has no verified e-mail address of yours. Verify one there, "
-			"or "
-			"sign in with an e-mail code.");
+			"or sign in with an e-mail code.");
 	if (code == E_INVALID_CODE)
-		return html_page(r, 400, "This sign-in has expired",
+		return html_page(r, result, 400, "This sign-in has expired",
 			"The sign-in was started somewhere else, too long ago, or has been used "
 			"already. Please start again.");
 	*r->fail = failure;
@@ -115,37 +133,37 @@ static int failure_page(struct req *r)
 }
 
 static int finish(struct req *r, const struct product_oauth_callback_in *in,
-	const struct oauth_provider *provider)
+	const struct oauth_provider *provider, struct oauth_result *result)
 {
-	struct oauth_result result;
 	const char *handoff;
-	u64 user_id;
 
 	TRY(oauth_resume(&r->db, r->worker->options, provider, in->state,
-		req_cookie(r, COOKIE_NAME), r->now_us, &result));
+		req_cookie(r, cookie_name(r, in->state)), r->now_us, result));
 	if (in->error != NULL)
-		return resp_redirect(r, "/signin?error=access_denied");
+		return resp_redirect(r, arena_printf(r->arena, "/signin?error=access_denied%s",
+						signin_query(r, result)));
 	if (in->code == NULL)
 		return fail(r->fail, E_INVALID_CODE, NULL);
 	TRY(oauth_identity(
-		r->net, &r->db, provider, in->code, redirect_uri(r, in->provider), &result));
-	TRY(signin_identity_user(
-		&r->db, provider->name, result.subject, result.email, r->now_us, &user_id));
-	TRY(signin_handoff_create(&r->db, user_id, result.challenge, r->now_us, &handoff));
+		r->net, &r->db, provider, in->code, redirect_uri(r, in->provider), result));
+	TRY(signin_with_identity(&r->db, provider->name, result->subject, result->email,
+		result->challenge, r->now_us, &handoff));
 	/* Both go through our page, which knows how to open the IDE and what to do when that fails.
 	 */
 	return resp_redirect(r, arena_printf(r->arena, "/signin%s#handoff=%s",
-					result.is_ide ? "?from=ide" : "", handoff));
+					result->is_ide ? "?from=ide" : "", handoff));
 }
 
 int product_oauth_callback(struct req *r, const void *in_, void *out)
 {
 	const struct product_oauth_callback_in *in = in_;
 	struct oauth_provider provider;
+	struct oauth_result result = {0};
 
 	(void)out;
 	if (!oauth_provider_find(r->worker->options, in->provider, &provider))
 		return fail(r->fail, E_NOT_FOUND, NULL);
-	set_cookie(r, "", 0);
-	return finish(r, in, &provider) == 0 ? 0 : failure_page(r);
+	if (in->state != NULL && oauth_state_is_formed(in->state))
+		set_cookie(r, cookie_name(r, in->state), "", 0);
+	return finish(r, in, &provider, &result) == 0 ? 0 : failure_page(r, &result);
 }

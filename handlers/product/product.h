@@ -29,6 +29,14 @@ struct product_me {
 SCHEMA_DECLARE(product_me);
 void product_me_fill(struct product_me *me, const struct session_caller_row *row);
 
+/* GET /api/account/orders; also part of the export. */
+struct product_order {
+	const char *id, *kind, *status, *currency, *invoice_url;
+	i64 amount_cents, ts_us;
+};
+SCHEMA_DECLARE(product_order);
+struct product_order *product_orders_of(struct arena *a, const struct order_row *row, size_t n);
+
 /* The answer of every sign-in. */
 struct product_signed_in {
 	const char *token;
@@ -37,9 +45,6 @@ struct product_signed_in {
 	const char *redirect;
 };
 SCHEMA_DECLARE(product_signed_in);
-/* Makes a session for the user and fills the answer. device texts may be NULL. */
-int product_sign_in(struct req *r, u64 user_id, const char *device, const char *device_name,
-	struct product_signed_in *out);
 
 #define HANDLER(name) int name(struct req *r, const void *in, void *out)
 HANDLER(product_health);

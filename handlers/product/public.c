@@ -3,6 +3,7 @@
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/http/request.h"
 #include "../../fcgi/http/response.h"
+#include "gen/commit.h"
 #include "product.h"
 
 SCHEMA(product_ok, BOOL(product_ok, ok, REQUIRED));

@@ -1,4 +1,5 @@
 /* The routes of the product family, in the order of the contract. */
+#include "../../domain/release.h"
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/route.h"
 #include "product.h"
@@ -30,7 +31,7 @@ static const struct route routes[] = {
 	ROUTE(GET, "/api/auth/oauth/{provider}/start", NONE, AUTH, 0, product_oauth_start,
 		IN(product_oauth_start_in), NO_OUT, 302, "Go to GitHub or Google to sign in",
 		.pool = POOL_AUTH, ERRORS(E_NOT_FOUND)),
-	ROUTE(GET, "/api/auth/oauth/{provider}/callback", NONE, AUTH, 0, product_oauth_callback,
+	ROUTE(GET, "/api/auth/oauth/{provider}/callback", NONE, AUTH, PAGE, product_oauth_callback,
 		IN(product_oauth_callback_in), NO_OUT, 302, "Come back from GitHub or Google",
 		.pool = POOL_AUTH, .produces = "text/html",
 		ERRORS(E_UNAUTHORIZED, E_NOT_FOUND, E_UPSTREAM_ERROR)),
@@ -86,4 +87,5 @@ const struct family product_family = {
 	.route = routes,
 	.n_routes = ARRAY_LEN(routes),
 	.authenticate = product_authenticate,
+	.tick = release_refresh,
 };

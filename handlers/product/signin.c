@@ -42,21 +42,16 @@ SCHEMA(product_signed_in,
 	OBJECT(product_signed_in, user, product_me, REQUIRED),
 	STR(product_signed_in, redirect, DOC("hypex:// address that hands over to the IDE")));
 
-int product_sign_in(struct req *r, u64 user_id, const char *device, const char *device_name,
-	struct product_signed_in *out)
+static void fill_signed_in(
+	struct req *r, const struct signin_result *result, struct product_signed_in *out)
 {
-	struct session_device where = {device, device_name, r->user_agent, r->remote_addr};
-	struct session_caller_row row;
-	struct session_token token;
-
-	TRY(session_create(&r->db, user_id, &where, r->now_us, &token));
-	TRY(session_resolve(&r->db, token.token, r->remote_addr, r->now_us, &row));
-	out->token = token.token;
-	out->expires_at_us = token.expires_at_us;
+	out->token = result->session.token;
+	out->expires_at_us = result->session.expires_at_us;
 	out->user = arena_new(r->arena, struct product_me);
-	product_me_fill(out->user, &row);
-	log_security(r, "signed_in", row.public_id);
-	return 0;
+	product_me_fill(out->user, &result->account);
+	if (result->handoff != NULL)
+		out->redirect = arena_printf(r->arena, "hypex://auth?handoff=%s", result->handoff);
+	log_security(r, "signed_in", result->account.public_id);
 }
 
 struct product_code_request_in {
@@ -118,23 +113,18 @@ SCHEMA(product_code_verify_in,
 	STR(product_code_verify_in, device, .max = 64),
 	STR(product_code_verify_in, device_name, .max = 80));
 
-int product_code_verify(struct req *r, const void *in_, void *out_)
+int product_code_verify(struct req *r, const void *in_, void *out)
 {
 	const struct product_code_verify_in *in = in_;
-	struct product_signed_in *out = out_;
-	const char *email = mail_address_normal(r->arena, in->email), *handoff;
-	struct signin_purpose purpose;
-	u64 user_id;
+	const char *email = mail_address_normal(r->arena, in->email);
+	struct session_device where = {in->device, in->device_name, r->user_agent, r->remote_addr};
+	struct signin_result result;
 
 	if (email == NULL)
 		return fail(r->fail, E_INVALID_CODE, NULL);
-	TRY(signin_use_code(
-		&r->db, r->worker->options, email, in->code, r->now_us, &user_id, &purpose));
-	TRY(product_sign_in(r, user_id, in->device, in->device_name, out));
-	if (purpose.is_ide) {
-		TRY(signin_handoff_create(&r->db, user_id, purpose.challenge, r->now_us, &handoff));
-		out->redirect = arena_printf(r->arena, "hypex://auth?handoff=%s", handoff);
-	}
+	TRY(signin_with_code(
+		&r->db, r->worker->options, email, in->code, &where, r->now_us, &result));
+	fill_signed_in(r, &result, out);
 	return 0;
 }
 
@@ -146,13 +136,15 @@ SCHEMA(product_exchange_in,
 	STR(product_exchange_in, verifier, .max = 128), STR(product_exchange_in, device, .max = 64),
 	STR(product_exchange_in, device_name, .max = 80));
 
-int product_handoff_exchange(struct req *r, const void *in_, void *out_)
+int product_handoff_exchange(struct req *r, const void *in_, void *out)
 {
 	const struct product_exchange_in *in = in_;
-	u64 user_id;
+	struct session_device where = {in->device, in->device_name, r->user_agent, r->remote_addr};
+	struct signin_result result;
 
-	TRY(signin_handoff_use(&r->db, in->handoff, in->verifier, r->now_us, &user_id));
-	return product_sign_in(r, user_id, in->device, in->device_name, out_);
+	TRY(signin_with_handoff(&r->db, in->handoff, in->verifier, &where, r->now_us, &result));
+	fill_signed_in(r, &result, out);
+	return 0;
 }
 
 int product_signout(struct req *r, const void *in, void *out_)

@@ -45,7 +45,7 @@ int product_update_get(struct req *r, const void *in_, void *out_)
 		return fail(r->fail, E_INVALID_FIELD, NULL);
 	}
 	r->response.cache_control = "no-cache";
-	const struct release_build *build = release_for(&r->db, &query);
+	const struct release_build *build = release_for(r->arena, &query);
 	if (build == NULL)
 		return resp_empty(r, 204);
 	bool in_ms = str_equal(r->worker->options->updates_timestamp_unit, "ms");

@@ -14,7 +14,7 @@ struct usage_item {
 };
 /* No other text is taken: prompts, paths and repository names have no field to go into. */
 SCHEMA(usage_item, STR(usage_item, id, .min = 1, .max = 64, DOC("Makes a repeat harmless")),
-	TIME_S(usage_item, ts_us, REQUIRED, .json = "ts"),
+	TIME_S(usage_item, ts_us, REQUIRED, .json = "ts", .min = 1, .max = 253402300799),
 	STR(usage_item, model, REQUIRED, .min = 1, .max = 100),
 	STR(usage_item, provider, REQUIRED, .min = 1, .max = 64),
 	I64(usage_item, input_tokens, .min = 0, .max = TOKENS_MAX),

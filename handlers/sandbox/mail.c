@@ -79,6 +79,19 @@ static void put_text(struct buf *b, struct arena *a, const char *text)
 	}
 }
 
+static void put_mail(struct buf *b, struct arena *a, const struct mailbox_mail *mail)
+{
+	const char *at = clock_iso8601(a, mail->received_at_us);
+
+	buf_printf(b,
+		"<article class=\"card stack\"><header class=\"stack-tight\"><h2>%s</h2>"
+		"<p class=\"hint\">To %s, <time datetime=\"%s\">%s</time></p></header>"
+		"<pre class=\"mail\">",
+		html_escape(a, mail->subject), html_escape(a, mail->to), at, at);
+	put_text(b, a, mail->text);
+	buf_str(b, "</pre></article>");
+}
+
 int sandbox_mail_page(struct req *r, const void *in, void *out)
 {
 	struct mailbox_mail *mail;
@@ -88,24 +101,16 @@ int sandbox_mail_page(struct req *r, const void *in, void *out)
 	(void)out;
 	TRY(read_mails(r, in, &mail, &n));
 	buf_init(&b, r->arena, 16 * 1024);
-	buf_str(&b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-		    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-		    "<meta http-equiv=\"refresh\" content=\"5\"><title>Sandbox mail</title>"
-		    "<link rel=\"stylesheet\" href=\"/assets/base.css\">"
-		    "<link rel=\"stylesheet\" href=\"/assets/sandbox.css\"></head><body><main>"
-		    "<h1>Sandbox mail</h1><p>Every mail of this stack ends here. Newest first; "
-		    "the same as JSON: <a href=\"/sandbox/mail.json\">/sandbox/mail.json</a></p>");
+	buf_str(&b, "<main class=\"page sandbox-page stack\"><header class=\"stack-tight\">"
+		    "<h1>Sandbox mail</h1><p class=\"muted\">Every mail of this stack ends here, "
+		    "the newest first. <a href=\"/sandbox/mail.json\">The same as JSON</a></p>"
+		    "</header>");
 	if (n == 0)
-		buf_str(&b, "<p>No mail yet.</p>");
-	for (size_t i = 0; i < n; i++) {
-		buf_printf(&b, "<article><h2>%s</h2><p class=\"meta\">To %s, %s</p><pre>",
-			html_escape(r->arena, mail[i].subject), html_escape(r->arena, mail[i].to),
-			clock_iso8601(r->arena, mail[i].received_at_us));
-		put_text(&b, r->arena, mail[i].text);
-		buf_str(&b, "</pre></article>");
-	}
-	buf_str(&b, "</main></body></html>\n");
-	resp_header(r, "Content-Security-Policy",
-		"default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'");
-	return resp_text(r, 200, "text/html; charset=utf-8", b.data, b.length);
+		buf_str(&b, "<p class=\"card muted\">No mail yet. A sign-in code appears here a "
+			    "moment after it was asked for.</p>");
+	for (size_t i = 0; i < n; i++)
+		put_mail(&b, r->arena, &mail[i]);
+	buf_str(&b, "</main>");
+	resp_header(r, "Refresh", "5");
+	return resp_page(r, 200, "Sandbox mail", "sandbox", b.data);
 }

@@ -39,29 +39,27 @@ int sandbox_oauth_page(struct req *r, const void *in_, void *out)
 	(void)out;
 	buf_init(&b, r->arena, 4096);
 	buf_printf(&b,
-		"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-		"<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-		"<title>Sandbox %s</title><link rel=\"stylesheet\" href=\"/assets/base.css\">"
-		"<link rel=\"stylesheet\" href=\"/assets/sandbox.css\"></head><body><main>"
-		"<h1>Sandbox %s</h1><p>This page stands in for %s. Choose who signs in.</p>"
-		"<form method=\"post\" action=\"/sandbox/oauth/consent\">",
-		provider, provider, provider);
+		"<main class=\"page signin-page\">"
+		"<form class=\"card step\" method=\"post\" action=\"/sandbox/oauth/consent\">"
+		"<div class=\"stack-tight\"><h1>Sandbox %s</h1>"
+		"<p class=\"muted\">This page stands in for %s. Choose who signs in.</p></div>",
+		provider, provider);
 	put_hidden(&b, r->arena, "redirect_uri", in->redirect_uri);
 	put_hidden(&b, r->arena, "state", in->state);
 	put_hidden(&b, r->arena, "client_id", in->client_id);
 	put_hidden(&b, r->arena, "code_challenge", in->code_challenge);
 	buf_str(&b,
-		"<label>E-mail address <input id=\"email\" name=\"email\" type=\"email\" required "
-		"value=\"octocat@example.com\"></label>"
-		"<label><input type=\"checkbox\" name=\"verified\" value=\"yes\" checked> "
-		"verified</label>"
-		"<p><button id=\"authorize\" name=\"decision\" value=\"allow\">Authorize</button> "
-		"<button id=\"deny\" name=\"decision\" value=\"deny\">Cancel</button></p>"
-		"</form></main></body></html>\n");
-	/* No form-action: browsers apply it to the redirect back to the application as well. */
-	resp_header(r, "Content-Security-Policy",
-		"default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'");
-	return resp_text(r, 200, "text/html; charset=utf-8", b.data, b.length);
+		"<div class=\"field\"><label for=\"email\">E-mail address</label>"
+		"<input class=\"input\" id=\"email\" name=\"email\" type=\"email\" required "
+		"value=\"octocat@example.com\"></div>"
+		"<label class=\"check\"><input type=\"checkbox\" name=\"verified\" value=\"yes\" "
+		"checked> The provider has verified it</label>"
+		"<div class=\"choices\">"
+		"<button class=\"button primary wide\" id=\"authorize\" name=\"decision\" "
+		"value=\"allow\">Authorize</button>"
+		"<button class=\"button wide\" id=\"deny\" name=\"decision\" value=\"deny\" "
+		"formnovalidate>Cancel</button></div></form></main>");
+	return resp_page(r, 200, arena_printf(r->arena, "Sandbox %s", provider), "signin", b.data);
 }
 
 /* The payload and its MAC. */

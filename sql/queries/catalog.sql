@@ -54,8 +54,19 @@ SELECT total, consumed, held FROM founding_counter WHERE counter_id = 1;
 
 -- order_list :many
 -- Newest first, strictly before a time.
+-- row: order
 -- in:  user_id u64, before_us i64, n i64
--- out: public_id str(28), kind str(16), amount_cents i64, currency str(3), status str(20), invoice_url str(500)?,
---      created_at_us i64
-SELECT public_id, kind, amount_cents, currency, status, invoice_url, created_at_us FROM orders
+-- out: order_id u64, public_id str(28), kind str(16), amount_cents i64, currency str(3), status str(20),
+--      invoice_url str(500)?, created_at_us i64
+SELECT order_id, public_id, kind, amount_cents, currency, status, invoice_url, created_at_us FROM orders
 WHERE user_id = ? AND created_at_us < ? ORDER BY created_at_us DESC, order_id DESC LIMIT ?;
+
+-- order_page :many
+-- Those before a place in the order of time, newest first, for the export.
+-- row: order
+-- in:  user_id u64, created_at_us i64, created_at_us i64, order_id u64
+-- out: order_id u64, public_id str(28), kind str(16), amount_cents i64, currency str(3), status str(20),
+--      invoice_url str(500)?, created_at_us i64
+SELECT order_id, public_id, kind, amount_cents, currency, status, invoice_url, created_at_us FROM orders
+WHERE user_id = ? AND created_at_us <= ? AND (created_at_us < ? OR order_id < ?)
+ORDER BY created_at_us DESC, order_id DESC LIMIT 1000;

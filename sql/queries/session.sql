@@ -11,7 +11,7 @@ SELECT s.session_id, s.public_id AS session_public_id, s.expires_at_us, s.last_s
 	u.email, u.display_name, u.plan, u.founding, u.overage_enabled, u.allowance_micro, u.topup_micro, u.seats,
 	u.period_start_at_us, u.renews_at_us, u.cancel_at_period_end, u.created_at_us
 FROM session s JOIN users u ON u.user_id = s.user_id
-WHERE s.token_hash = ?;
+WHERE s.token_hash = ? AND u.deleted_at_us IS NULL;
 
 -- session_insert :insert
 -- in:  public_id str(29), user_id u64, token_hash bytes(32), device str(64)?, device_name str(80)?, user_agent str(200)?,
@@ -33,6 +33,14 @@ UPDATE session SET last_seen_at_us = ?, expires_at_us = ?, ip = ? WHERE session_
 SELECT session_id, public_id, device, device_name, ip, last_seen_at_us, created_at_us, expires_at_us
 FROM session WHERE user_id = ? AND expires_at_us > ?
 ORDER BY last_seen_at_us DESC, session_id DESC LIMIT 200;
+
+-- session_page :many
+-- All before an id, live or not, newest first, for the export.
+-- in:  user_id u64, session_id u64
+-- out: session_id u64, public_id str(29), device str(64)?, device_name str(80)?, user_agent str(200)?, ip str(45),
+--      last_seen_at_us i64, created_at_us i64, expires_at_us i64
+SELECT session_id, public_id, device, device_name, user_agent, ip, last_seen_at_us, created_at_us, expires_at_us
+FROM session FORCE INDEX (user_id) WHERE user_id = ? AND session_id < ? ORDER BY session_id DESC LIMIT 1000;
 
 -- session_revoke :exec
 -- in:  public_id str(29), user_id u64

@@ -45,13 +45,34 @@ SELECT CAST(day AS SIGNED) AS day, CAST(COALESCE(SUM(cost_micro), 0) AS SIGNED) 
 WHERE user_id = ? AND day >= ? GROUP BY day ORDER BY day;
 
 -- usage_page :many
--- Events before an id, newest first, for the export.
--- in:  user_id u64, before_id u64
+-- Events before a place in the order of time, newest first, for the export.
+-- in:  user_id u64, at_us i64, at_us i64, usage_id u64
 -- out: usage_id u64, client_id str(64)?, at_us i64, model str(100), provider str(64), input_tokens i64, output_tokens i64,
 --      cached_tokens i64, cache_write_tokens i64, cost_micro i64
 SELECT usage_id, client_id, at_us, model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens,
 	cost_micro
-FROM usage_event WHERE user_id = ? AND usage_id < ? ORDER BY usage_id DESC LIMIT 1000;
+FROM usage_event WHERE user_id = ? AND at_us <= ? AND (at_us < ? OR usage_id < ?)
+ORDER BY at_us DESC, usage_id DESC LIMIT 1000;
+
+-- usage_day_page :many
+-- Sums after a day, provider and model, for the export.
+-- in:  user_id u64, day i64, day i64, provider str(64), provider str(64), model str(100)
+-- out: day i64, provider str(64), model str(100), calls i64, cost_micro i64
+SELECT CAST(day AS SIGNED) AS day, provider, model, calls, cost_micro FROM usage_day
+WHERE user_id = ? AND day >= ? AND (day > ? OR provider > ? OR (provider = ? AND model > ?))
+ORDER BY day, provider, model LIMIT 1000;
+
+-- turn_page :many
+-- Turns after an id (NULL: from the first on), for the export.
+-- in:  user_id u64, turn_id str(64)?, turn_id str(64)?
+-- out: turn_id str(64), day i64
+SELECT turn_id, CAST(day AS SIGNED) AS day FROM turn WHERE user_id = ? AND (? IS NULL OR turn_id > ?)
+ORDER BY turn_id LIMIT 1000;
+
+-- turn_count_list :many
+-- in:  user_id u64
+-- out: day i64, used i64
+SELECT CAST(day AS SIGNED) AS day, used FROM turn_count WHERE user_id = ? ORDER BY day LIMIT 1000;
 
 -- usage_erase_events :exec
 -- in:  user_id u64

@@ -39,10 +39,12 @@ SELECT user_id FROM identity WHERE provider = ? AND subject = ?;
 -- in:  user_id u64, provider str(16), subject str(190), created_at_us i64
 INSERT INTO identity (user_id, provider, subject, created_at_us) VALUES (?, ?, ?, ?);
 
--- identity_list :many
--- in:  user_id u64
--- out: provider str(16), subject str(190), created_at_us i64
-SELECT provider, subject, created_at_us FROM identity WHERE user_id = ? ORDER BY identity_id;
+-- identity_page :many
+-- Those after an id, for the export.
+-- in:  user_id u64, identity_id u64
+-- out: identity_id u64, provider str(16), subject str(190), created_at_us i64
+SELECT identity_id, provider, subject, created_at_us FROM identity WHERE user_id = ? AND identity_id > ?
+ORDER BY identity_id LIMIT 1000;
 
 -- identity_erase :exec
 -- in:  user_id u64

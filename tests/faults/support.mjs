@@ -19,7 +19,7 @@ export async function start(offset, { limits = "dry-run", config } = {}) {
   const stack = Object.assign(new Stack(), await ownStack({ port: FIRST_PORT + offset, limits, bin: BIN }));
   stack.port = FIRST_PORT + offset;
   try {
-    if (config) await stack.configure(config);
+    if (config) await stack.change(config);
   } catch (error) {
     await stack.down();
     throw error;
@@ -35,7 +35,7 @@ class Stack {
   async number(query) { return Number((await this.sql(query))[0][0]); }
 
   // Changes keys of turnpike.conf, {"smtp.url": "..."}, and lets the programs read it.
-  async configure(values) {
+  async change(values) {
     const lines = fs.readFileSync(this.file("turnpike.conf"), "utf8").split("\n");
     for (const [key, value] of Object.entries(values)) {
       const dot = key.lastIndexOf("."), header = `[${key.slice(0, dot)}]`, name = key.slice(dot + 1);

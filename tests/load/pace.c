@@ -270,6 +270,8 @@ static void run(void)
 {
 	struct epoll_event event[EVENTS_MAX];
 	i64 start_us = now_us(), end_us = start_us + S_TO_US(plan.seconds), now;
+	u64 n_planned = plan.rate * (u64)plan.seconds;
+	bool has_more;
 
 	do {
 		i64 wait_us = start_due(start_us, end_us);
@@ -281,11 +283,11 @@ static void run(void)
 			on_event(event[i].data.ptr, event[i].events);
 		now = now_us();
 		sweep(now);
-	} while (now < end_us || n_idle < plan.n_connections);
-	tally.took_us = now_us() - start_us;
+		has_more = n_sent < n_planned && now < end_us + plan.timeout_ms * US_PER_MS;
+	} while (now < end_us || n_idle < plan.n_connections || has_more);
+	tally.took_us = now - start_us;
 	/* What had no connection in time was not answered either. */
-	if (plan.rate > 0 && n_sent < plan.rate * (u64)plan.seconds)
-		tally.n_unsent = plan.rate * (u64)plan.seconds - n_sent;
+	tally.n_unsent = n_sent < n_planned ? n_planned - n_sent : 0;
 	tally.n_failures += tally.n_unsent;
 }
 

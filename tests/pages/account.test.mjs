@@ -4,14 +4,22 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import {
-  codeTo,
+  codeOf,
   eventually,
   focusedId,
   launch,
-  newEmail,
+  mailTo,
+  newMember,
+  openAccount,
+  randomEmail,
   signIn,
+  sql,
   step,
   storedToken,
+  subscribe,
+  tabTo,
+  textOf,
+  useForAMonth,
   visit,
 } from "./support.mjs";
 
@@ -22,38 +30,31 @@ before(async () => {
 after(() => browser.close());
 
 /** A new account, its page open and every card read. */
-async function withAccount(name, run) {
-  const email = newEmail(name);
-  const token = await signIn(browser, email);
+async function withAccount(run) {
+  const { email, token } = await newMember();
   await visit(browser, { token }, async (page, visitor) => {
     await openAccount(page);
     await run(page, { ...visitor, email, token });
   });
 }
 
-async function openAccount(page) {
-  await page.goto("/account");
-  await page.locator("#account").waitFor();
-  await eventually(async () => assert.equal(await page.locator("[aria-busy=true]").count(), 0));
-}
-
 test("without a token the page sends to the sign-in and is reached after it", () =>
   visit(browser, {}, async (page) => {
-    const email = newEmail("guest");
+    const email = randomEmail("guest");
     await page.goto("/account");
     await page.waitForURL("**/signin?next=account");
     await page.fill("#email", email);
     await page.click("#email-form [type=submit]");
     await step(page, "code");
-    await page.fill("#code", await codeTo(email));
+    await page.fill("#code", codeOf(await mailTo(email)));
     await page.click("#code-submit");
     await page.waitForURL("**/account");
     await page.getByText(`Signed in as ${email}`).waitFor();
   }));
 
 test("a new account is told about in plain words", () =>
-  withAccount("fresh", async (page, { api }) => {
-    const text = async (selector) => (await page.textContent(selector)).replace(/\s+/g, " ");
+  withAccount(async (page, { api }) => {
+    const text = (selector) => textOf(page, selector);
     assert.match(await text("#plan"), /Free.*No subscription/);
     assert.match(await text("#plan"), /Plan credit\$0\.00/);
     const { body: usage } = await api(
@@ -69,7 +70,7 @@ test("a new account is told about in plain words", () =>
   }));
 
 test("the usage bar follows the turns and says when they are used up", () =>
-  withAccount("turns", async (page, { api, token }) => {
+  withAccount(async (page, { api, token }) => {
     await api("POST", "/api/usage/increment", { n: 3 }, token);
     await openAccount(page);
     const { body } = await api("GET", "/api/usage/check", undefined, token);
@@ -83,7 +84,7 @@ test("the usage bar follows the turns and says when they are used up", () =>
   }));
 
 test("the display name is saved and kept, and markup in it stays text", () =>
-  withAccount("name", async (page, { api, token }) => {
+  withAccount(async (page, { api, token }) => {
     const name = "Ada <b>Lovelace</b>";
     await page.fill("#display-name", name);
     await page.click("#name-form button");
@@ -101,33 +102,65 @@ test("the display name is saved and kept, and markup in it stays text", () =>
   }));
 
 test("overage without a subscription is refused with the reason", () =>
-  withAccount("overage", async (page) => {
+  withAccount(async (page) => {
     await page.click("#overage");
     await page.locator("#overage-notice.notice-warn").waitFor();
-    assert.match(await page.textContent("#overage-notice"), /Choose a plan first/);
+    assert.match(await page.textContent("#overage-notice"), /needs an active subscription/);
     assert.equal(await page.isChecked("#overage"), false);
   }));
 
-test("the plans come from the catalog and a choice leads to the payment page", () =>
-  withAccount("buyer", async (page, { api }) => {
-    const { body: catalog } = await api("GET", "/api/billing/v2/catalog");
-    await page.getByRole("button", { name: "Choose a plan" }).click();
-    assert.equal(
-      await page.locator("#offers .offer").count(),
-      catalog.plans.length + catalog.topups.length,
+test("a plan shows its price in the catalog, its renewal, the badge and both balances", () =>
+  withAccount(async (page, { email, api, token }) => {
+    await subscribe(email);
+    await openAccount(page);
+    const { plans } = (await api("GET", "/api/billing/v2/catalog")).body;
+    const price = plans.find(({ id }) => id === "pro").price_cents / 100;
+    assert.match(
+      await textOf(page, "#plan"),
+      new RegExp(
+        `^Pro ?Founding member ?\\$${price} per month ?Renews on 1 Jan 2027 ?` +
+          "Plan credit ?\\$12\\.34 ?left in this period ?Top-ups ?\\$0\\.05 ?used first",
+      ),
     );
+    await page.click("#overage");
+    await eventually(async () => {
+      const { body } = await api("GET", "/api/account/me", undefined, token);
+      assert.equal(body.overage_enabled, true);
+    });
 
-    const asked = page.waitForRequest("**/api/billing/checkout");
-    await page.getByRole("button", { name: "Choose Pro", exact: true }).click();
-    assert.equal((await asked).postDataJSON().plan, "pro");
-    assert.equal((await (await asked).response()).status(), 200);
-    await page.waitForURL((now) => now.pathname !== "/account");
+    await sql(`UPDATE users SET cancel_at_period_end = TRUE, founding = FALSE
+      WHERE email = '${email}'`);
+    await openAccount(page);
+    assert.match(await textOf(page, "#plan"), /Ends on 1 Jan 2027/);
+    assert.doesNotMatch(await textOf(page, "#plan"), /Founding/);
+    assert.equal(await page.isChecked("#overage"), true);
+
+    await sql(`UPDATE users SET plan = 'lifetime', renews_at_us = NULL WHERE email = '${email}'`);
+    await openAccount(page);
+    assert.match(await textOf(page, "#plan"), /^Lifetime ?\$399 once ?Plan credit/);
+    assert.match(await textOf(page, "#usage"), /No daily limit on your plan/);
+  }));
+
+test("orders show what, when, how much, and an invoice that is a web page", () =>
+  withAccount(async (page, { email }) => {
+    await subscribe(email);
+    await openAccount(page);
+    const rows = await page.locator("#orders tbody tr").allTextContents();
+    const today = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }).format(Date.now());
+    assert.equal(rows.length, 5);
+    assert.ok(rows[0].startsWith(today), rows[0]);
+    assert.match(rows[0], /Subscription Invoice of order ord_\w+Paid\$20\.00$/);
+    assert.match(rows[1], /Top-upRefunded\$10\.00$/);
+    assert.match(rows[2], /Top-upFailed\$10\.00$/);
+    assert.match(rows[3], /OveragePending\$3\.17$/);
+    assert.match(rows[4], /SubscriptionPaid\$20\.00$/);
+    assert.equal(await page.locator("#orders a").count(), 1);
   }));
 
 test("one device can be signed out, then all others", () =>
-  withAccount("devices", async (page, { api, email, token }) => {
-    const ide = await signIn(browser, email, "win32-x64");
-    const laptop = await signIn(browser, email, "darwin-arm64");
+  withAccount(async (page, { api, email, token }) => {
+    const ide = await signIn(email, "win32-x64");
+    const laptop = await signIn(email, "darwin-arm64");
     const alive = async (bearer) =>
       (await api("GET", "/api/account/me", undefined, bearer)).status === 200;
     await openAccount(page);
@@ -151,8 +184,34 @@ test("one device can be signed out, then all others", () =>
     assert.deepEqual([await alive(laptop), await alive(token)], [false, true]);
   }));
 
+test("devices are signed out with the keyboard alone", () =>
+  withAccount(async (page, { email }) => {
+    const devices = page.locator("#devices li");
+    await signIn(email, "win32-x64");
+    await signIn(email, "linux-x64");
+    await openAccount(page);
+
+    await tabTo(page, page.getByRole("button", { name: /^Sign out Windows/ }));
+    await page.keyboard.press("Enter");
+    await eventually(async () => assert.equal(await devices.count(), 2));
+    assert.equal(await focusedId(page), "devices-title");
+
+    const others = page.getByRole("button", { name: "Sign out all other devices" });
+    await tabTo(page, others);
+    await page.keyboard.press("Enter");
+    await page.locator("#others-dialog").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("#others-dialog").waitFor({ state: "hidden" });
+    assert.ok(await others.evaluate((node) => node === document.activeElement));
+    await page.keyboard.press("Enter");
+    await tabTo(page, page.getByRole("button", { name: "Sign out the others" }));
+    await page.keyboard.press("Space");
+    await eventually(async () => assert.equal(await devices.count(), 1));
+    assert.equal(await focusedId(page), "devices-title");
+  }));
+
 test("the data can be downloaded", () =>
-  withAccount("export", async (page, { email, token }) => {
+  withAccount(async (page, { email, token }) => {
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#export")]);
     assert.match(download.suggestedFilename(), /^[a-z]+-export-\d{4}-\d\d-\d\d\.json$/);
     const text = await readFile(await download.path(), "utf8");
@@ -163,7 +222,7 @@ test("the data can be downloaded", () =>
   }));
 
 test("the account is deleted only after its address is typed", () =>
-  withAccount("leave", async (page, { api, email, token }) => {
+  withAccount(async (page, { api, email, token }) => {
     await page.click("#delete");
     await page.fill("#confirm-email", "somebody@else.example");
     await page.getByRole("button", { name: "Delete for good" }).click();
@@ -183,7 +242,7 @@ test("the account is deleted only after its address is typed", () =>
   }));
 
 test("signing out ends the session", () =>
-  withAccount("out", async (page, { api, token }) => {
+  withAccount(async (page, { api, token }) => {
     await page.locator("#signout").click();
     await page.waitForURL("**/signin?notice=signed-out");
     await page.getByText("You are signed out.").waitFor();
@@ -192,8 +251,8 @@ test("signing out ends the session", () =>
   }));
 
 test("a session that was ended elsewhere leads back to the sign-in", () =>
-  withAccount("ended", async (page, { api, email, token }) => {
-    const other = await signIn(browser, email);
+  withAccount(async (page, { api, email, token }) => {
+    const other = await signIn(email);
     assert.equal((await api("POST", "/api/auth/signout-others", {}, other)).status, 200);
     await page.goto("/account");
     await page.waitForURL("**/signin?next=account&notice=session-ended");
@@ -202,7 +261,7 @@ test("a session that was ended elsewhere leads back to the sign-in", () =>
   }));
 
 test("a card that cannot be read says so and can be read again", () =>
-  withAccount("offline", async (page) => {
+  withAccount(async (page) => {
     await page.route("**/api/account/orders*", (route) => route.abort());
     await page.reload();
     await page.locator("#orders [role=alert]").getByText("cannot be reached").waitFor();
@@ -212,84 +271,61 @@ test("a card that cannot be read says so and can be read again", () =>
     await page.getByText("No orders yet.").waitFor();
   }));
 
-/* ---- drawings that a new account has no data for: the page's own modules, with data handed to them ---- */
+test("the spend is told in figures, in a chart and in its table", () =>
+  withAccount(async (page, { api, token }) => {
+    const dollars = (micro) => `$${(micro / 1e6).toFixed(2)}`;
+    const spent = [...(await useForAMonth(token))].sort(([a], [b]) => (a < b ? -1 : 1));
+    const total = spent.reduce((sum, [, micro]) => sum + micro, 0);
+    const peak = Math.max(...spent.map(([, micro]) => micro));
+    await openAccount(page);
+    const { body } = await api("GET", "/api/account/wallet", undefined, token);
+    assert.equal(body.last_30d_cents, total / 1e4);
 
-test("the spend chart has a bar and a table row for each day", () =>
-  withAccount("chart", async (page) => {
-    const seen = await page.evaluate(async () => {
-      const { ceiling, dailyChart } = await import("/assets/chart.js");
-      const days = Array.from({ length: 30 }, (_, i) => ({
-        day: `2026-11-${String(i + 1).padStart(2, "0")}`,
-        cents: i * 2.5,
-      }));
-      const chart = dailyChart(days);
-      document.querySelector("#spend").replaceChildren(chart);
-      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-      const bars = [...chart.querySelectorAll(".bar")].map((bar) =>
-        Number(bar.getAttribute("height")),
-      );
-      return {
-        bars,
-        labelled:
-          chart.querySelector("svg").getAttribute("aria-labelledby") ===
-          chart.querySelector("figcaption").id,
-        rows: [...chart.querySelectorAll("tbody tr")].map((row) => row.textContent),
-        ceilings: [0, 0.3, 1, 72.5, 100, 101].map(ceiling),
-      };
+    const text = await textOf(page, "#spend");
+    assert.ok(text.startsWith(`Last 30 days${dollars(total)}`), text);
+    assert.match(text, /Last call.*(claude|gpt|grok).*tokens in/);
+    assert.match(text, /Anthropic.*OpenAI.*xAI/);
+
+    // Heights are in proportion to the spend, days without one have none, the scale fits.
+    const heights = await page
+      .locator("#spend .bar")
+      .evaluateAll((bars) => bars.map((bar) => Number(bar.getAttribute("height"))));
+    assert.equal(heights.length, 30);
+    const highest = Math.max(...heights);
+    spent.forEach(([day, micro], i) => {
+      const expected = micro === 0 ? 0 : Math.max(2, (highest * micro) / peak);
+      assert.ok(Math.abs(heights[i] - expected) < 0.01, `${day}: ${heights[i]}, ${expected}`);
     });
-    assert.equal(seen.bars.length, 30);
-    assert.equal(seen.bars[0], 0);
-    assert.ok(
-      seen.bars.every((height, i) => i === 0 || height >= seen.bars[i - 1]),
-      "higher spend, higher bar",
+    const labels = await page.locator("#spend svg text").allTextContents();
+    const top = Number(labels[0].slice(1));
+    assert.ok(top >= peak / 1e6 && top <= (peak / 1e6) * 2.5, `${labels[0]} above ${peak}`);
+    assert.equal(
+      await page.getAttribute("#spend svg", "aria-labelledby"),
+      await page.getAttribute("#spend figcaption", "id"),
     );
-    assert.ok(seen.labelled);
-    assert.equal(seen.rows.length, 30);
-    assert.equal(seen.rows[0], "1 Nov$0.00");
-    assert.equal(seen.rows[29], "30 Nov$0.725");
-    assert.deepEqual(seen.ceilings, [1, 0.5, 1, 100, 100, 200]);
 
+    const rows = page.locator("#spend figure tbody tr");
+    assert.equal(await rows.count(), 30);
+    const [first] = spent;
+    assert.equal(await rows.first().locator("time").getAttribute("datetime"), first[0]);
     const toggle = page.getByRole("button", { name: "Show the numbers" });
     await toggle.click();
-    assert.equal(
-      await page.getByRole("button", { name: "Hide the numbers" }).getAttribute("aria-expanded"),
-      "true",
-    );
+    const hide = page.getByRole("button", { name: "Hide the numbers" });
+    assert.equal(await hide.getAttribute("aria-expanded"), "true");
+    assert.ok(await rows.last().isVisible());
   }));
 
-test("a plan shows price, end and founding badge", () =>
-  withAccount("plan", async (page) => {
-    const shown = await page.evaluate(async () => {
-      const { showPlan } = await import("/assets/account-plan.js");
-      const catalog = {
-        plans: [
-          { id: "pro", price_cents: 2000, interval: "month", features: [] },
-          { id: "lifetime", price_cents: 39900, interval: "once", features: [] },
-        ],
-        topups: [],
-      };
-      const user = {
-        plan: "pro",
-        balance_cents: 1234,
-        topup_balance_cents: 5,
-        founding: true,
-        renews_at: 1798761600,
-      };
-      const text = (u) =>
-        showPlan(u, catalog)
-          .map((node) => node.textContent)
-          .join(" ");
-      return [
-        text(user),
-        text({ ...user, cancel_at_period_end: true, founding: false }),
-        text({ ...user, plan: "lifetime", renews_at: null }),
-      ];
-    });
-    assert.match(
-      shown[0],
-      /Pro.*Founding member.*\$20 per month.*Renews on 1 Jan 2027.*\$12\.34.*\$0\.05/,
-    );
-    assert.match(shown[1], /Ends on 1 Jan 2027/);
-    assert.doesNotMatch(shown[1], /Founding/);
-    assert.match(shown[2], /Lifetime.*\$399 once/);
+test("an account with one call of a fraction of a cent does not say that nothing was spent", () =>
+  withAccount(async (page, { api, token }) => {
+    const turn = {
+      ts: Math.floor(Date.now() / 1000),
+      model: "tiny",
+      provider: "some_provider",
+      cost_usd: 0.000012,
+    };
+    await api("POST", "/api/usage/record", turn, token);
+    await openAccount(page);
+    const text = await textOf(page, "#spend");
+    assert.match(text, /Last 30 days\$0\.000012/);
+    assert.match(text, /Some provider\$0\.000012/);
   }));

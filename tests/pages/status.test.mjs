@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { eventually, launch, visit } from "./support.mjs";
+import { eventually, launch, textOf, turnpike, visit } from "./support.mjs";
 
 const WORDS = { ok: "Operational", degraded: "Degraded", down: "Down" };
 
@@ -63,39 +63,76 @@ test("an API that cannot be reached is told, and so is its return", () =>
     );
   }));
 
-test("an incident shows its updates, the newest first", () =>
+/** Runs the operator's command for incidents and returns what it prints. */
+async function incident(...args) {
+  const { status, stdout, stderr } = await turnpike(["incident", ...args]);
+  assert.equal(status, 0, stderr);
+  return stdout.trim();
+}
+
+test("an incident is told from its first update to its end", () =>
   visit(browser, {}, async (page) => {
-    await page.goto("/status");
-    const text = await page.evaluate(async () => {
-      const { incidentCard } = await import("/assets/status-parts.js");
-      const card = incidentCard({
-        id: "inc_1",
-        title: "Slow <i>answers</i>",
-        component: "worker",
-        severity: "major",
-        status: "identified",
-        started_at: 1798761600,
-        updated_at: 1798762000,
-        resolved_at: null,
-        updates: [
-          { ts: 1798761600, status: "investigating", body: "We look." },
-          { ts: 1798762000, status: "identified", body: "We know." },
-        ],
+    const title = `Slow <i>answers</i> ${Date.now()}`;
+    const id = await incident(
+      ...["open", "--title", title, "--component", "worker"],
+      ...["--severity", "major", "--body", "We look."],
+    );
+    const card = page.locator(`[data-incident="${id}"]`);
+    try {
+      await incident("update", id, "--status", "identified", "--body", "We know.");
+      await eventually(async () => {
+        await page.goto("/status");
+        await page.locator(`#open-list [data-incident="${id}"]`).waitFor({ timeout: 1000 });
       });
-      return [...card.querySelectorAll("h3, .badge, li")].map((node) => node.textContent);
+      assert.equal(await textOf(page, "#overall h2"), "Some parts are degraded");
+      assert.equal(await card.locator("h3").textContent(), title);
+      assert.deepEqual(await card.locator(".badge").allTextContents(), ["Major", "Identified"]);
+      assert.match(await card.textContent(), /API and database, since /);
+      const updates = await card.locator("li").allTextContents();
+      assert.match(updates[0], /^Identified, .*We know\.$/);
+      assert.match(updates[1], /^Investigating, .*We look\.$/);
+    } finally {
+      await incident("resolve", id, "--body", "It is mended.");
+    }
+    await eventually(async () => {
+      await page.click("#refresh");
+      await page.locator(`#past-list [data-incident="${id}"]`).waitFor({ timeout: 1000 });
     });
-    assert.deepEqual(text.slice(0, 3), ["Slow <i>answers</i>", "Major", "Identified"]);
-    assert.match(text[3], /Identified.*We know\./);
-    assert.match(text[4], /Investigating.*We look\./);
+    assert.match(await card.textContent(), /, resolved /);
+    assert.equal(await textOf(page, "#overall h2"), "All parts are operational");
   }));
 
-test("a state this page does not know is not shown as good", () =>
+test("a part that is down says so by word and shape", () =>
   visit(browser, {}, async (page) => {
+    await incident("pin", "stripe", "down");
+    try {
+      await eventually(async () => {
+        await page.goto("/status");
+        await page.locator("#overall.overall-down").waitFor({ timeout: 1000 });
+      });
+      assert.equal(await textOf(page, "#overall h2"), "There is an outage");
+      const row = page.locator("[data-component=stripe] .state");
+      assert.equal(await row.textContent(), "Down");
+      assert.equal(await row.locator("svg.icon-down").count(), 1);
+    } finally {
+      await incident("unpin", "stripe");
+    }
+  }));
+
+// A server newer than the page: its real answer with one part more.
+test("a state this page does not know is not shown as good", () =>
+  visit(browser, {}, async (page, { api }) => {
+    const { body } = await api("GET", "/api/v2/status/public");
+    const json = {
+      ...body,
+      status: "new_state",
+      components: { ...body.components, new_part: "constructor" },
+    };
+    await page.route("**/api/v2/status/public", (route) => route.fulfill({ json }));
     await page.goto("/status");
-    const row = await page.evaluate(async () => {
-      const { componentRow } = await import("/assets/status-parts.js");
-      const node = componentRow(["new_part", "constructor"]);
-      return [node.textContent, node.querySelector("svg").getAttribute("class")];
-    });
-    assert.deepEqual(row, ["New partNot known", "icon icon-unknown"]);
+    const row = page.locator("[data-component=new_part]");
+    await row.waitFor();
+    assert.equal(await row.textContent(), "New partNot known");
+    assert.equal(await row.locator("svg.icon-unknown").count(), 1);
+    assert.equal(await textOf(page, "#overall h2"), "The state is not known");
   }));

@@ -1,24 +1,28 @@
-// What the page tests share: a browser, visitors with addresses of their own, mail, and the watch
-// over what every page must never do. The stack under test is named by TURNPIKE_URL.
+// What the page tests share beside the helpers of tests/e2e: a browser, visitors with addresses of
+// their own, and the watch over what every page must never do.
 
 import assert from "node:assert/strict";
-import { randomBytes, randomInt } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import http from "node:http";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import {
+  URL_BASE,
+  Visitor,
+  codeOf,
+  mailTo,
+  randomAddress,
+  randomEmail,
+  request,
+  sql,
+} from "../e2e/support.mjs";
 
-const MAIL_WAIT_MS = 20_000;
+export { codeOf, eventually, mailTo, randomEmail, sql, turnpike } from "../e2e/support.mjs";
+
 const ANSWER_WAIT_MS = 10_000;
 
-assert.ok(
-  process.env.TURNPIKE_URL,
-  "TURNPIKE_URL must name the running stack, such as http://127.0.0.1:8080",
-);
-export const base = new URL(process.env.TURNPIKE_URL).origin;
+export const base = new URL(URL_BASE).origin;
 export const artifacts = fileURLToPath(new URL("../artifacts/", import.meta.url));
-
-export const newEmail = (name = "page") => `${name}-${randomBytes(5).toString("hex")}@example.com`;
 
 /* ---- the browser ---- */
 
@@ -36,15 +40,17 @@ export async function launch() {
  * proxy that does.
  */
 export async function newVisitor(browser, { token, ...options } = {}) {
-  const address = `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;
+  const address = randomAddress();
   const proxy = await startProxy(address);
   const context = await browser.newContext({
     baseURL: base,
     proxy: { server: `http://127.0.0.1:${proxy.address().port}` },
     viewport: { width: 1280, height: 900 },
-    storageState: token && {
+    storageState: {
       cookies: [],
-      origins: [{ origin: base, localStorage: [{ name: "turnpike.token", value: token }] }],
+      origins: token
+        ? [{ origin: base, localStorage: [{ name: "turnpike.token", value: token }] }]
+        : [],
     },
     ...options,
   });
@@ -53,7 +59,8 @@ export async function newVisitor(browser, { token, ...options } = {}) {
   const visitor = {
     context,
     faults: [],
-    api: (method, path, body, bearer) => call(address, method, path, body, bearer),
+    api: (method, path, body, bearer) =>
+      new Visitor({ token: bearer, address }).send(method, path, { body }),
     async page() {
       const page = await context.newPage();
       watch(page, visitor.faults);
@@ -116,75 +123,99 @@ function startProxy(address) {
   return new Promise((resolve) => proxy.listen(0, "127.0.0.1", () => resolve(proxy)));
 }
 
-/* ---- the API and the mail, without a browser ---- */
+/* ---- people, and what they have done ---- */
 
-function call(address, method, path, body, bearer) {
-  const headers = { Accept: "application/json" };
-  if (bearer) headers.Authorization = `Bearer ${bearer}`;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-
-  return new Promise((resolve, reject) => {
-    const request = http.request(
-      new URL(path, base),
-      { method, headers, localAddress: address },
-      (response) => {
-        const chunks = [];
-        response.on("data", (chunk) => chunks.push(chunk));
-        response.on("end", () => {
-          const text = Buffer.concat(chunks).toString();
-          let json = null;
-          try {
-            json = JSON.parse(text);
-          } catch {
-            // Not every answer is JSON; the caller looks at what it needs.
-          }
-          resolve({ status: response.statusCode, headers: response.headers, body: json, text });
-        });
-      },
-    );
-    request.on("error", reject);
-    request.end(body === undefined ? undefined : JSON.stringify(body));
-  });
+async function newestMail(email) {
+  const url = `/sandbox/mail.json?to=${encodeURIComponent(email)}`;
+  return (await request("GET", url, { check: false })).body[0];
 }
 
-/** The newest mail to an address, once at least `count` have come. */
-export async function mailTo(email, count = 1) {
-  const until = Date.now() + MAIL_WAIT_MS;
-  for (;;) {
-    const response = await fetch(`${base}/sandbox/mail.json?to=${encodeURIComponent(email)}`);
-    const mails = response.ok ? await response.json() : [];
-    if (mails.length >= count) return mails[0];
-    assert.ok(Date.now() < until, `mail ${count} to ${email} did not come`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+/** Signs in without a browser, also somebody who is signed in already, and returns the token. */
+export async function signIn(email, device = "web") {
+  const visitor = new Visitor();
+  const before = await newestMail(email);
+  const asked = await visitor.post("/api/auth/request-code", { email });
+  assert.equal(asked.status, 200, asked.text);
+  const code = codeOf(await mailTo(email, { newerThan: before?.id }));
+  const answer = await visitor.post("/api/auth/verify", { email, code, device });
+  assert.equal(answer.status, 200, answer.text);
+  return answer.body.token;
+}
+
+// A mail takes up to a second: the next accounts are made while a test runs.
+const MEMBERS_AHEAD = 2;
+const members = [];
+
+/** Somebody new who is signed in: {email, token}. */
+export function newMember() {
+  while (members.length <= MEMBERS_AHEAD) {
+    const email = randomEmail("member");
+    const member = signIn(email).then((token) => ({ email, token }));
+    member.catch(() => {}); // told to whoever takes it
+    members.push(member);
   }
+  return members.shift();
 }
 
-export async function codeTo(email, count = 1) {
-  const { text } = await mailTo(email, count);
-  const match = /\b(\d{6})\b/.exec(text);
-  assert.ok(match, `a six-digit code in: ${text}`);
-  return match[1];
-}
+const DAY_S = 86_400;
+const MODELS = [
+  ["anthropic", "claude-sonnet-4-5", 0.084],
+  ["openai", "gpt-5.1-codex", 0.0312],
+  ["xai", "grok-code-fast-1", 0.0007],
+];
 
-/** Signs in without a browser and returns the session token. */
-export async function signIn(browser, email, device = "web") {
-  const visitor = await newVisitor(browser);
-  try {
-    const before = (
-      await (await fetch(`${base}/sandbox/mail.json?to=${encodeURIComponent(email)}`)).json()
-    ).length;
-    const asked = await visitor.api("POST", "/api/auth/request-code", { email });
-    assert.equal(asked.status, 200, asked.text);
-    const answer = await visitor.api("POST", "/api/auth/verify", {
-      email,
-      code: await codeTo(email, before + 1),
-      device,
+/** Reports a month of turns, quiet at weekends; returns the spend of each day in micro-dollars. */
+export async function useForAMonth(token) {
+  const visitor = new Visitor({ token });
+  const now = Math.floor(Date.now() / 1000);
+  const spent = new Map();
+  const items = [];
+  for (let ago = 0; ago < 30; ago += 1) {
+    const ts = now - ago * DAY_S;
+    const day = new Date(ts * 1000).toISOString().slice(0, 10);
+    spent.set(day, 0);
+    if (ago % 7 > 4) continue;
+    MODELS.forEach(([provider, model, cost_usd], i) => {
+      const cost = cost_usd * (1 + ((ago * 5) % 7));
+      const micro = Math.round(cost * 1e6);
+      items.push({
+        id: `turn-${ago}-${i}`,
+        ts,
+        provider,
+        model,
+        input_tokens: 4200 + 310 * ago,
+        output_tokens: 900 + 20 * ago,
+        cost_usd: micro / 1e6,
+      });
+      spent.set(day, spent.get(day) + micro);
     });
-    assert.equal(answer.status, 200, answer.text);
-    return answer.body.token;
-  } finally {
-    await visitor.close();
   }
+  const answer = await visitor.post("/api/usage/record", items);
+  assert.equal(answer.body.recorded, items.length, answer.text);
+  return spent;
+}
+
+/** What a payment leaves behind, written as the payment's webhook will write it. */
+export async function subscribe(email) {
+  const now = Date.now() * 1000;
+  await sql(`UPDATE users SET plan = 'pro', founding = TRUE, allowance_micro = 12340000,
+    topup_micro = 50000, period_start_at_us = ${now}, renews_at_us = 1798761600000000
+    WHERE email = '${email}'`);
+  const orders = [
+    ["subscription", 2000, "paid", `${base}/status?invoice=1`, 0],
+    ["topup", 1000, "refunded", null, 9],
+    ["topup", 1000, "failed", null, 10],
+    ["overage", 317, "pending", null, 20],
+    ["subscription", 2000, "paid", "javascript:alert(1)", 30],
+  ];
+  const id = randomEmail().slice(2, 14);
+  const rows = orders.map(
+    ([kind, cents, status, invoice, ago], i) =>
+      `('ord_${id}${i}', (SELECT user_id FROM users WHERE email = '${email}'), '${kind}', ${cents},
+      '${status}', ${invoice === null ? "NULL" : `'${invoice}'`}, ${now - ago * DAY_S * 1e6})`,
+  );
+  await sql(`INSERT INTO orders (public_id, user_id, kind, amount_cents, status, invoice_url,
+    created_at_us) VALUES ${rows.join(", ")}`);
 }
 
 /* ---- what tests ask of a page ---- */
@@ -192,6 +223,10 @@ export async function signIn(browser, email, device = "web") {
 export const storedToken = (page) => page.evaluate(() => localStorage.getItem("turnpike.token"));
 
 export const focusedId = (page) => page.evaluate(() => document.activeElement?.id ?? "");
+
+/** The text of an element with its white space folded. */
+export const textOf = async (page, selector) =>
+  (await page.textContent(selector)).replace(/\s+/g, " ").trim();
 
 /** Text that a screen reader adds to a control: all elements its aria-describedby names. */
 export const description = (locator) =>
@@ -206,15 +241,18 @@ export const description = (locator) =>
 /** A step of /signin counts as reached when it is shown. */
 export const step = (page, name) => page.locator(`#step-${name}`).waitFor({ state: "visible" });
 
-/** Repeats a check until it holds. (page.waitForFunction needs eval, which the pages' policy forbids.) */
-export async function eventually(check) {
-  const until = Date.now() + ANSWER_WAIT_MS;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+/** Every card of /account is read. */
+export async function openAccount(page) {
+  await page.goto("/account");
+  await page.locator("#account").waitFor();
+  await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
+}
+
+/** Presses Tab until the focus is on the element, as somebody without a mouse does. */
+export async function tabTo(page, locator) {
+  for (let i = 0; i < 60; i += 1) {
+    if (await locator.evaluate((node) => node === document.activeElement)) return;
+    await page.keyboard.press("Tab");
   }
+  assert.fail(`${locator} cannot be reached with Tab`);
 }

@@ -14,6 +14,14 @@
 
 #include <cmocka.h>
 
+/* Both stages, as serve.c runs them. */
+static int limit_check(struct req *r)
+{
+	int rc = limit_check_address(r);
+
+	return rc != 0 ? rc : limit_check_caller(r);
+}
+
 static struct world world;
 static char folder[64], file[96];
 
@@ -149,6 +157,24 @@ static void test_inside_handlers(void **state)
 			i < 5 ? 0 : E_RATE_LIMITED);
 }
 
+/* A hit that another limit made pointless does not count. */
+static void test_taken_back(void **state)
+{
+	struct req *r;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		r = request("192.0.2.7", 0, LIMIT_NONE);
+		assert_int_equal(limit_hit_address(r, LIMIT_CODE_IP), 0);
+		limit_undo_address(r, LIMIT_CODE_IP);
+	}
+	for (int i = 0; i < 11; i++) {
+		r = request("192.0.2.7", 0, LIMIT_NONE);
+		assert_int_equal(limit_hit_address(r, LIMIT_CODE_IP), i < 10 ? 0 : E_RATE_LIMITED);
+	}
+	limit_undo_address(request(NULL, 0, LIMIT_NONE), LIMIT_CODE_IP); /* nobody's */
+}
+
 static void test_without_an_address(void **state)
 {
 	static const char *const addresses[] = {NULL, "", "unix:", "192.0.2", "localhost"};
@@ -170,6 +196,7 @@ int main(void)
 		TEST(refusal),
 		TEST(dry_run),
 		TEST(inside_handlers),
+		TEST(taken_back),
 		TEST(without_an_address),
 	};
 

@@ -20,6 +20,7 @@
 #include "fcgi/core/clock.h"
 #include "fcgi/core/metrics.h"
 #include "fcgi/core/str.h"
+#include "gen/commit.h"
 
 enum { SERIES_MAX = 8000, FAMILIES_MAX = 64, LINE_MAX = 600 };
 

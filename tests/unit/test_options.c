@@ -64,9 +64,12 @@ static const struct fault_case {
 		"t.conf:1: '[database] port = 1' is not a [section] by itself\n"},
 	{"[database\nport = x\n", "t.conf:1: '[database' is not a [section] by itself\n"},
 	{"port = 1\n", "t.conf:1: 'port' stands before the first [section]\n"},
-	{"[database]\nport\nhost = h\nport 7\n",
-		"t.conf:2: 'port' is not a comment, a [section] or KEY = VALUE\n"
-		"t.conf:4: 'port 7' is not a comment, a [section] or KEY = VALUE\n"},
+	{"[database]\nport\nhost = h\npassword hunter2 x\npassword_file\t/x\nhunter2\nhunter2 y\n",
+		"t.conf:2: 'port' has no '='; expected: port = VALUE\n"
+		"t.conf:4: 'password' has no '='; expected: password = VALUE\n"
+		"t.conf:5: 'password_file' has no '='; expected: password_file = VALUE\n"
+		"t.conf:6: this is not a comment, a [section] or KEY = VALUE\n"
+		"t.conf:7: this is not a comment, a [section] or KEY = VALUE\n"},
 	{"[database]\n= 7\n", "t.conf:2: unknown key '' in [database]\n"},
 	{"[database]\nport = abc\nname =\ntimeout = 1\n",
 		"t.conf:2: 'port' in [database] is 'abc'; expected: a whole number from 1 to "

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "fcgi/core/str.h"
 #include "fcgi/http/dialect.h"
@@ -25,6 +27,7 @@ SCHEMA(item, I64(item, n));
 static const struct route plain = {.method = GET, .out = &item_schema, .status = 200},
 			  created = {.method = POST, .out = &item_schema, .status = 201},
 			  cached = {.method = GET, .status = 200, .cache_s = 30},
+			  page = {.method = GET, .status = 302, .flags = PAGE},
 			  shared = {.method = GET, .status = 200, .flags = PUBLIC_CORS};
 
 static struct req *request(const struct route *route)
@@ -226,6 +229,26 @@ static void test_errors(void **state)
 	assert_header(sent, "Access-Control-Allow-Origin", NULL);
 }
 
+/* Browsers get failures as pages, and nothing in them is markup that we did not write. */
+static void test_error_pages(void **state)
+{
+	struct req *r = request(&page);
+
+	(void)state;
+	fail(r->fail, E_NOT_FOUND, "No <script>alert('1')</script> & \"more\".");
+	resp_error(r);
+	const char *sent = world_send(&world);
+	assert_header(sent, "Status", "404 Not Found");
+	assert_header(sent, "Content-Type", "text/html; charset=utf-8");
+	assert_header(sent, "Cache-Control", "no-store");
+	assert_true(str_starts(header(sent, "Content-Security-Policy"), "default-src 'none'"));
+	assert_null(strstr(body(sent), "<script"));
+	assert_non_null(strstr(body(sent), "No &lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt; "
+					   "&amp; &quot;more&quot;."));
+	assert_header(
+		sent, "Content-Length", arena_printf(&world.arena, "%zu", strlen(body(sent))));
+}
+
 /* RFC 9110 section 8.8.3: quoted; the same body has the same one. */
 static void test_etag(void **state)
 {
@@ -324,6 +347,74 @@ static void test_large_bodies_and_lost_clients(void **state)
 	}
 }
 
+static int pieces_written;
+
+static int more_pieces(struct req *r)
+{
+	for (pieces_written = 0; pieces_written < 3; pieces_written++)
+		TRY(resp_stream_write(r, "piece ", 6));
+	return 0;
+}
+
+static int more_then_fail(struct req *r)
+{
+	TRY(resp_stream_write(r, "piece", 5));
+	return fail_cause(r->fail, E_UNAVAILABLE, "the server has gone away");
+}
+
+static int more_than_there_is(struct req *r)
+{
+	TRY(resp_stream_write(r, "piece", 5));
+	arena_alloc(r->arena, r->arena->ceiling_bytes);
+	return 0;
+}
+
+/* An answer in pieces that cannot go on is cut off by a record that makes nginx give up. */
+static void test_pieces(void **state)
+{
+	static const struct {
+		const char *name;
+		int (*more)(struct req *r);
+		bool is_head, is_gone, is_cut;
+		const char *body;
+	} cases[] = {
+		{"all of it", more_pieces, false, false, false, "begin piece piece piece "},
+		{"HEAD", more_pieces, true, false, false, ""},
+		{"nobody listens", more_pieces, false, true, false, NULL},
+		{"a failure", more_then_fail, false, false, true, "begin piece"},
+		{"a full arena", more_than_there_is, false, false, true, "begin piece"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct req *r = request(&plain);
+		unsigned char record[16];
+		int pair[2];
+		print_message("  %s\n", cases[i].name);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+		r->client_fd = pair[0];
+		r->is_head = cases[i].is_head;
+		resp_stream_begin(r, "begin ", 6, cases[i].more);
+		world.client_is_gone = cases[i].is_gone;
+		const char *sent = world_send(&world);
+		close(pair[0]);
+		assert_int_equal(read(pair[1], record, sizeof(record)), cases[i].is_cut ? 8 : 0);
+		close(pair[1]);
+		if (cases[i].is_cut) { /* the flush before it leaves the world's stream closed */
+			assert_memory_equal(record, "\1\2\0\1\0\0\0\0", 8);
+			*world.out.wrNext = '\0';
+			sent = world.sent;
+		}
+		if (cases[i].body == NULL) {
+			assert_null(sent);
+			continue;
+		}
+		assert_header(sent, "Content-Type", "application/json; charset=utf-8");
+		assert_header(sent, "Content-Length", NULL);
+		assert_string_equal(body(sent), cases[i].body);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,9 +424,11 @@ int main(void)
 		cmocka_unit_test(test_header_lines),
 		cmocka_unit_test(test_redirects),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_error_pages),
 		cmocka_unit_test(test_etag),
 		cmocka_unit_test(test_cors),
 		cmocka_unit_test(test_large_bodies_and_lost_clients),
+		cmocka_unit_test(test_pieces),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -45,6 +45,11 @@ struct pair {
 };
 SCHEMA(pair, STR(pair, a), STR(pair, b));
 
+struct times {
+	i64 always, never;
+};
+SCHEMA(times, TIME_S(times, always, REQUIRED), TIME_S(times, never));
+
 static const char *encoded(const struct schema *s, const void *value)
 {
 	struct buf b;
@@ -159,21 +164,24 @@ static void test_money(void **state)
 	}
 }
 
-/* "12.5" in micro-dollars rounded up, or INT64_MIN when that is more than an i64 holds. */
-static i64 big_micro(const char *decimal)
+/* "12.5e-3" in micro-dollars rounded up, or INT64_MIN when that is more than an i64 holds. */
+static i64 big_micro(const char *number)
 {
-	const char *point = strchr(decimal, '.');
-	size_t n_decimals = point != NULL ? strlen(point + 1) : 0;
+	const char *point = strchr(number, '.'), *e = strchr(number, 'e');
+	int length = (int)strcspn(number, "e"), whole = (int)strcspn(number, ".e");
+	int n_decimals = (point != NULL ? length - whole - 1 : 0) - (e != NULL ? atoi(e + 1) : 0);
 	char digits[64];
 	BN_CTX *ctx = BN_CTX_new();
 	BIGNUM *n = NULL, *scale = NULL, *rest = BN_new(), *limit = NULL;
 
-	snprintf(digits, sizeof(digits), "%.*s%s", (int)strcspn(decimal, "."), decimal,
-		point != NULL ? point + 1 : "");
+	snprintf(digits, sizeof(digits), "%.*s%.*s", whole, number,
+		point != NULL ? length - whole - 1 : 0, number + whole + 1);
 	BN_dec2bn(&n, digits);
 	BN_dec2bn(&scale, "1");
-	for (size_t i = 0; i < n_decimals; i++)
+	for (int i = 0; i < n_decimals; i++)
 		BN_mul_word(scale, 10);
+	for (int i = n_decimals; i < 0; i++)
+		BN_mul_word(n, 10);
 	BN_mul_word(n, 1000000);
 	BN_div(n, rest, n, scale, ctx);
 	if (!BN_is_zero(rest))
@@ -204,6 +212,8 @@ static void random_decimal(unsigned *seed, char *out)
 	for (int i = 0; i < n_decimals; i++) /* many zeros and nines: ties and carries */
 		*out++ = "0123456789000099"[rand_r(seed) % 16];
 	*out = '\0';
+	if (rand_r(seed) % 4 == 0)
+		sprintf(out, "e%d", rand_r(seed) % 40 - 32);
 }
 
 struct price {
@@ -275,6 +285,15 @@ static void test_round_trip(void **state)
 	}
 }
 
+/* A time that is promised is there, even the first second of 1970. */
+static void test_required_time(void **state)
+{
+	struct times times = {0, 0};
+
+	(void)state;
+	assert_string_equal(encoded(&times_schema, &times), "{\"always\":0}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_money),
 		cmocka_unit_test(test_dollars_are_exact),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_required_time),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

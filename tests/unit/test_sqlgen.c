@@ -42,89 +42,85 @@ static int generate(const char *sql, const char **ret_said)
 	return pclose(p);
 }
 
+static const struct {
+	const char *name, *sql, *said;
+} bad[] = {
+	{"no name", "SELECT 1;\n", "q.sql:1: SQL without a line \"-- name :kind\" above it\n"},
+	{"kind", "-- a :some\n-- out: x u64\nSELECT 1 AS x;\n",
+		"q.sql:1: unknown kind :some: use :one :many :exec :insert\n"},
+	{"word", "-- a :exec uniqe\nDELETE FROM t;\n",
+		"q.sql:1: unknown word uniqe: use unique, scan\n"},
+	{"rest of heading", "-- a :exec unique!\nDELETE FROM t;\n",
+		"q.sql:1: \"!\" after the kind is not understood\n"},
+	{"type", "-- a :exec\n-- in: x int\nDELETE FROM t WHERE x = ?;\n",
+		"q.sql:2: unknown type int: use u64 i64 bool double str(N) bytes(N) "
+		"text\n"},
+	{"no type", "-- a :exec\n-- in: x, y u64\nDELETE FROM t WHERE x = ?;\n",
+		"q.sql:2: x has no type\n"},
+	{"no length", "-- a :one\n-- out: x str\nSELECT x FROM t;\n",
+		"q.sql:2: x: str needs a length, as str(64)\n"},
+	{"empty length", "-- a :exec\n-- in: x str()\nDELETE FROM t WHERE x = ?;\n",
+		"q.sql:2: x: str needs a length, as str(64)\n"},
+	{"length too much", "-- a :exec\n-- in: x u64(8)\nDELETE FROM t WHERE x = ?;\n",
+		"q.sql:2: x: u64 takes no length\n"},
+	{"comma", "-- a :exec\n-- in: x u64 y u64\nDELETE FROM t WHERE x = ?;\n",
+		"q.sql:2: a comma is missing before \"y u64\"\n"},
+	{"capitals", "-- a :exec\n-- in: X u64\nDELETE FROM t WHERE x = 1;\n",
+		"q.sql:2: a name in lower case is missing before \"X u64\"\n"},
+	{"reserved", "-- a :exec\n-- in: ret u64\nDELETE FROM t WHERE x = ?;\n",
+		"q.sql:2: the name ret is reserved\n"},
+	{"twice", "-- a :exec scan\nDELETE FROM t;\n-- a :exec\nDELETE FROM u;\n",
+		"q.sql:3: a exists already: q.sql:1\n"},
+	{"out of :exec", "-- a :exec\n-- out: x u64\nDELETE FROM t;\n",
+		"q.sql:1: a: :exec has no out: or row:\n"},
+	{"no out", "-- a :many\nSELECT 1;\n", "q.sql:1: a: :many needs out:\n"},
+	{"too few", "-- a :exec\n\nDELETE FROM t WHERE a = ? AND b = '?';\n",
+		"q.sql:1: a: 1 ? in the text, but 0 inputs after in:\n"},
+	{"too many", "-- a :exec\n-- in: a u64, b u64\nDELETE FROM t WHERE a = ?; -- ?\n",
+		"q.sql:1: a: 1 ? in the text, but 2 inputs after in:\n"},
+	{"SELECT as :exec", "-- a :exec\nSELECT 1;\n", "q.sql:1: a: a SELECT is :one or :many\n"},
+	{"unique SELECT", "-- a :one unique\n-- out: x u64\nSELECT 1 AS x;\n",
+		"q.sql:1: a: a SELECT cannot be unique\n"},
+	{"UPDATE as :insert", "-- a :insert\nUPDATE t SET a = 1;\n",
+		"q.sql:1: a: :insert needs an INSERT\n"},
+	{"out twice", "-- a :one\n-- out: x u64, x u64\nSELECT 1 AS x, 2 AS x;\n",
+		"q.sql:1: a: out: has x twice\n"},
+	{"in differs", "-- a :exec\n-- in: x u64, x u64?\nDELETE FROM t WHERE a = ? + ?;\n",
+		"q.sql:1: a: in: has x twice with different types\n"},
+	{"row differs",
+		"-- a :one\n-- row: r\n-- out: x u64\nSELECT 1 AS x;\n"
+		"-- b :one\n-- row: r\n-- out: x i64\nSELECT 1 AS x;\n",
+		"q.sql:5: struct r_row differs from that of a (q.sql:1): name another row, "
+		"or make "
+		"the out lists equal\n"},
+	{"row taken",
+		"-- r :one\n-- out: x u64\nSELECT 1 AS x;\n"
+		"-- b :one\n-- row: r\n-- out: x u64\nSELECT 1 AS x;\n",
+		"q.sql:4: struct r_row differs from that of r (q.sql:1): name another row, "
+		"or make "
+		"the out lists equal\n"},
+	{"row name", "-- a :one\n-- row: R\n-- out: x u64\nSELECT 1 AS x;\n",
+		"q.sql:2: row: takes one name in lower case\n"},
+	{"no text", "-- a :exec\n-- b :exec\nDELETE FROM t;\n", "q.sql:2: a has no SQL text\n"},
+	{"no text at the end", "-- a :exec\n", "q.sql:1: a has no SQL text\n"},
+	{"no semicolon", "-- a :exec\nDELETE FROM t\n", "q.sql:2: a: the semicolon is missing\n"},
+	{"two statements", "-- a :exec\nDELETE FROM t; DELETE FROM u;\n",
+		"q.sql:2: one statement per name: \"DELETE FROM u;\" after the "
+		"semicolon\n"},
+	{"C comment", "-- a :exec\nDELETE /* all */ FROM t;\n",
+		"q.sql:2: write comments with --\n"},
+	{"end of C comment", "-- a :exec\n-- Deletes */ all.\nDELETE FROM t;\n",
+		"q.sql:2: a comment cannot hold /* or */\n"},
+};
 static void test_bad(void **state)
 {
-	static const struct {
-		const char *name, *sql, *said;
-	} cases[] = {
-		{"no name", "SELECT 1;\n",
-			"q.sql:1: SQL without a line \"-- name :kind\" above it\n"},
-		{"kind", "-- a :some\n-- out: x u64\nSELECT 1 AS x;\n",
-			"q.sql:1: unknown kind :some: use :one :many :exec :insert\n"},
-		{"word", "-- a :exec uniqe\nDELETE FROM t;\n",
-			"q.sql:1: unknown word uniqe: use unique, scan\n"},
-		{"rest of heading", "-- a :exec unique!\nDELETE FROM t;\n",
-			"q.sql:1: \"!\" after the kind is not understood\n"},
-		{"type", "-- a :exec\n-- in: x int\nDELETE FROM t WHERE x = ?;\n",
-			"q.sql:2: unknown type int: use u64 i64 bool double str(N) bytes(N) "
-			"text\n"},
-		{"no type", "-- a :exec\n-- in: x, y u64\nDELETE FROM t WHERE x = ?;\n",
-			"q.sql:2: x has no type\n"},
-		{"no length", "-- a :one\n-- out: x str\nSELECT x FROM t;\n",
-			"q.sql:2: x: str needs a length, as str(64)\n"},
-		{"empty length", "-- a :exec\n-- in: x str()\nDELETE FROM t WHERE x = ?;\n",
-			"q.sql:2: x: str needs a length, as str(64)\n"},
-		{"length too much", "-- a :exec\n-- in: x u64(8)\nDELETE FROM t WHERE x = ?;\n",
-			"q.sql:2: x: u64 takes no length\n"},
-		{"comma", "-- a :exec\n-- in: x u64 y u64\nDELETE FROM t WHERE x = ?;\n",
-			"q.sql:2: a comma is missing before \"y u64\"\n"},
-		{"capitals", "-- a :exec\n-- in: X u64\nDELETE FROM t WHERE x = 1;\n",
-			"q.sql:2: a name in lower case is missing before \"X u64\"\n"},
-		{"reserved", "-- a :exec\n-- in: ret u64\nDELETE FROM t WHERE x = ?;\n",
-			"q.sql:2: the name ret is reserved\n"},
-		{"twice", "-- a :exec scan\nDELETE FROM t;\n-- a :exec\nDELETE FROM u;\n",
-			"q.sql:3: a exists already: q.sql:1\n"},
-		{"out of :exec", "-- a :exec\n-- out: x u64\nDELETE FROM t;\n",
-			"q.sql:1: a: :exec has no out: or row:\n"},
-		{"no out", "-- a :many\nSELECT 1;\n", "q.sql:1: a: :many needs out:\n"},
-		{"too few", "-- a :exec\n\nDELETE FROM t WHERE a = ? AND b = '?';\n",
-			"q.sql:1: a: 1 ? in the text, but 0 inputs after in:\n"},
-		{"too many", "-- a :exec\n-- in: a u64, b u64\nDELETE FROM t WHERE a = ?; -- ?\n",
-			"q.sql:1: a: 1 ? in the text, but 2 inputs after in:\n"},
-		{"SELECT as :exec", "-- a :exec\nSELECT 1;\n",
-			"q.sql:1: a: a SELECT is :one or :many\n"},
-		{"unique SELECT", "-- a :one unique\n-- out: x u64\nSELECT 1 AS x;\n",
-			"q.sql:1: a: a SELECT cannot be unique\n"},
-		{"UPDATE as :insert", "-- a :insert\nUPDATE t SET a = 1;\n",
-			"q.sql:1: a: :insert needs an INSERT\n"},
-		{"out twice", "-- a :one\n-- out: x u64, x u64\nSELECT 1 AS x, 2 AS x;\n",
-			"q.sql:1: a: out: has x twice\n"},
-		{"in differs", "-- a :exec\n-- in: x u64, x u64?\nDELETE FROM t WHERE a = ? + ?;\n",
-			"q.sql:1: a: in: has x twice with different types\n"},
-		{"row differs",
-			"-- a :one\n-- row: r\n-- out: x u64\nSELECT 1 AS x;\n"
-			"-- b :one\n-- row: r\n-- out: x i64\nSELECT 1 AS x;\n",
-			"q.sql:5: struct r_row differs from that of a (q.sql:1): name another row, "
-			"or make "
-			"the out lists equal\n"},
-		{"row taken",
-			"-- r :one\n-- out: x u64\nSELECT 1 AS x;\n"
-			"-- b :one\n-- row: r\n-- out: x u64\nSELECT 1 AS x;\n",
-			"q.sql:4: struct r_row differs from that of r (q.sql:1): name another row, "
-			"or make "
-			"the out lists equal\n"},
-		{"row name", "-- a :one\n-- row: R\n-- out: x u64\nSELECT 1 AS x;\n",
-			"q.sql:2: row: takes one name in lower case\n"},
-		{"no text", "-- a :exec\n-- b :exec\nDELETE FROM t;\n",
-			"q.sql:2: a has no SQL text\n"},
-		{"no text at the end", "-- a :exec\n", "q.sql:1: a has no SQL text\n"},
-		{"no semicolon", "-- a :exec\nDELETE FROM t\n",
-			"q.sql:2: a: the semicolon is missing\n"},
-		{"two statements", "-- a :exec\nDELETE FROM t; DELETE FROM u;\n",
-			"q.sql:2: one statement per name: \"DELETE FROM u;\" after the "
-			"semicolon\n"},
-		{"C comment", "-- a :exec\nDELETE /* all */ FROM t;\n",
-			"q.sql:2: write comments with --\n"},
-		{"end of C comment", "-- a :exec\n-- Deletes */ all.\nDELETE FROM t;\n",
-			"q.sql:2: a comment cannot hold /* or */\n"},
-	};
 	const char *said;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		printf("%s\n", cases[i].name);
-		int status = generate(cases[i].sql, &said);
-		assert_string_equal(said, cases[i].said);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		printf("%s\n", bad[i].name);
+		int status = generate(bad[i].sql, &said);
+		assert_string_equal(said, bad[i].said);
 		assert_int_not_equal(status, 0);
 	}
 }

@@ -78,11 +78,27 @@ static int print_diff(struct command_context *c, const struct catalog_file *file
 	return 0;
 }
 
+static void print_outcome(
+	struct command_context *c, const struct catalog_stored *stored, i64 now_us)
+{
+	printf("%s version %llu; ",
+		stored->is_new ? "Loaded as" : "This very file is loaded already, as",
+		(unsigned long long)stored->catalog_id);
+	if (stored->catalog_id == stored->current_id)
+		puts("it is in effect.");
+	else if (stored->effective_at_us > now_us)
+		printf("it takes effect at %s, not before.\n",
+			clock_iso8601(&c->arena, stored->effective_at_us));
+	else
+		printf("version %llu is in effect instead, with a later effective time.\n",
+			(unsigned long long)stored->current_id);
+}
+
 static int load(struct command_context *c, const char *path, bool dry_run)
 {
 	struct catalog_file file;
 	size_t length = 0;
-	bool is_new = false;
+	struct catalog_stored stored;
 	i64 now_us = clock_now_us();
 	char *text = read_file(&c->arena, path, &length);
 
@@ -97,21 +113,17 @@ static int load(struct command_context *c, const char *path, bool dry_run)
 		fprintf(stderr, "%s: %s\nNothing was loaded.\n", path, message.data);
 		return EXIT_FAILED;
 	}
+	if (dry_run && catalog_check_time(&c->db, &file, now_us) != 0)
+		return command_failed(c, "The catalog would not be stored");
 	if (print_diff(c, &file, now_us) != 0)
 		return command_failed(c, "The catalog could not be read");
 	if (dry_run) {
 		puts("Dry run: nothing was loaded.");
 		return EXIT_FINE;
 	}
-	if (catalog_store(&c->db, &file, now_us, &is_new) != 0)
+	if (catalog_store(&c->db, &file, now_us, &stored) != 0)
 		return command_failed(c, "The catalog could not be stored");
-	if (!is_new)
-		puts("This very file is the newest version already.");
-	else if (file.effective_at.has && S_TO_US(file.effective_at.value) > now_us)
-		printf("Loaded; it takes effect at %s.\n",
-			clock_iso8601(&c->arena, S_TO_US(file.effective_at.value)));
-	else
-		puts("Loaded and in effect.");
+	print_outcome(c, &stored, now_us);
 	return EXIT_FINE;
 }
 

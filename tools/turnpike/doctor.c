@@ -113,7 +113,7 @@ static void check_pools(struct command_context *c, struct findings *f)
 		else
 			bad(f, arena_printf(&c->arena, "pool %s", pool_names[pool]),
 				"its socket does not answer",
-				arena_printf(&c->arena, "systemctl start turnpike-worker@%s.socket",
+				arena_printf(&c->arena, "systemctl start turnpike-%s.socket",
 					pool_names[pool]));
 	}
 }

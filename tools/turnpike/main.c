@@ -35,7 +35,7 @@ static const struct command {
 	{"nginx", command_nginx, true,
 		"nginx --out DIR: write the generated part of nginx's configuration"},
 	{"openapi", command_openapi, true, "openapi: print the OpenAPI document"},
-	{"options", command_options, true,
+	{"options", command_options, false,
 		"options [sample|get SECTION.KEY]: every option of turnpike.conf"},
 	{"outbox", command_outbox, true,
 		"outbox [list [pending|dead|done]] | retry ID: mails and their fate"},
@@ -97,7 +97,9 @@ int command_options(struct command_context *c, int argc, char **argv)
 		options_print(stdout);
 	else if (argc == 2 && str_equal(argv[1], "sample"))
 		options_print_sample(stdout);
-	else if (argc == 3 && str_equal(argv[1], "get")) {
+	else if (argc == 3 && str_equal(argv[1], "get")) { /* only this asks for the file */
+		if (!options_load(c->config, &c->options, limit_override, NULL, stderr))
+			return EXIT_USAGE;
 		if (!options_print_value(&c->options, argv[2], stdout)) {
 			fprintf(stderr, "There is no option %s; `turnpike options` lists them.\n",
 				argv[2]);

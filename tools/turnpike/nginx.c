@@ -1,14 +1,16 @@
 /* The generated part of nginx's configuration, from the route tables, limits.def and errors.def:
  * http.conf (zones, upstreams, cache) and locations.conf (one location per path, nginx's own errors
  * in each family's dialect). */
-#include "turnpike.h"
+#include "nginx.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/route.h"
+#include "turnpike.h"
 
 enum { FLOOD_FACTOR = 4 };
 
@@ -23,7 +25,7 @@ struct place {
 	int cache_s;
 };
 
-static bool counted_by_nginx(enum limit_id limit)
+bool nginx_counts(enum limit_id limit)
 {
 	return limit_table[limit].where == LIMIT_AT_NGINX ||
 	       limit_table[limit].where == LIMIT_AT_BOTH;
@@ -43,7 +45,7 @@ static i64 nginx_count(const struct limit_row *l)
 }
 
 /* Seconds after which a client that nginx refused is let through for certain. */
-static i64 retry_after_s(const struct limit_row *l)
+i64 nginx_retry_after_s(const struct limit_row *l)
 {
 	if (l->where == LIMIT_AT_BOTH) /* the worker's window has to pass, too */
 		return l->window_s;
@@ -56,7 +58,7 @@ static void write_zones(FILE *out)
 {
 	for (size_t i = 0; i < LIMIT_MAX; i++) {
 		const struct limit_row *l = &limit_table[i];
-		if (!counted_by_nginx((enum limit_id)i))
+		if (!nginx_counts((enum limit_id)i))
 			continue;
 		i64 per_minute = nginx_count(l) * 60 / l->window_s;
 		fprintf(out, "limit_req_zone $turnpike_ip_key zone=turnpike_%s:4m rate=%lldr/m;\n",
@@ -101,7 +103,7 @@ void nginx_write_http(const struct options *o, FILE *out)
 
 static void write_error_pages(const struct place *p, const char *indent, FILE *out)
 {
-	static const int statuses[] = {413, 500, 502, 503, 504};
+	static const int statuses[] = {400, 413, 500, 502, 503, 504};
 
 	for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
 		fprintf(out, "%serror_page %d = /.error/%s/%d;\n", indent, statuses[i],
@@ -119,7 +121,7 @@ static void write_settings(const struct place *p, const char *indent, FILE *out)
 	if ((p->route->flags & OPERATOR) != 0) /* whom turnpike-http.conf lists */
 		fprintf(out, "%sif ($turnpike_is_operator = 0) {\n%s\treturn 404;\n%s}\n", indent,
 			indent, indent);
-	if (counted_by_nginx(p->limit))
+	if (nginx_counts(p->limit))
 		fprintf(out, "%slimit_req zone=turnpike_%s burst=%lld nodelay;\n", indent, l->name,
 			(long long)nginx_count(l) - 1);
 	if (p->body_bytes != BODY_DEFAULT_BYTES)
@@ -129,10 +131,10 @@ static void write_settings(const struct place *p, const char *indent, FILE *out)
 	if (p->cache_s > 0)
 		fprintf(out,
 			"%sfastcgi_cache turnpike;\n%sfastcgi_cache_key $request_method$uri;\n"
-			"%sfastcgi_cache_valid 200 1s;\n%sfastcgi_cache_lock on;\n"
+			"%sfastcgi_cache_valid 200 1s;\n"
 			"%sfastcgi_cache_use_stale updating error timeout http_500 http_503;\n"
 			"%sfastcgi_ignore_headers Cache-Control Expires Vary;\n",
-			indent, indent, indent, indent, indent, indent);
+			indent, indent, indent, indent, indent);
 	write_error_pages(p, indent, out);
 	fprintf(out, "%sfastcgi_pass turnpike_%s;\n", indent, pool_names[p->pool]);
 }
@@ -143,7 +145,7 @@ static struct place place_of(const struct family *family, const struct route *ro
 		.family = family,
 		.route = route,
 		.pool = route_pool(family, route),
-		.limit = counted_by_nginx(route->limit) ? route->limit : LIMIT_GENERAL,
+		.limit = nginx_counts(route->limit) ? route->limit : LIMIT_GENERAL,
 		.body_bytes = BODY_DEFAULT_BYTES,
 	};
 
@@ -264,73 +266,6 @@ static void write_routes(const struct options *o, struct arena *arena, FILE *out
 	}
 }
 
-/* nginx's text in single quotes; '$' cannot be escaped there, and no error text has one. */
-static void write_quoted(const char *text, FILE *out)
-{
-	for (; *text != '\0'; text++) {
-		if (*text == '\'' || *text == '\\')
-			fputc('\\', out);
-		if (*text != '\n')
-			fputc(*text, out);
-	}
-}
-
-static void write_error(const struct dialect *dialect, enum error code, int status,
-	const char *suffix, i64 retry_after_s, struct arena *arena, FILE *out)
-{
-	struct fail failure = {.arena = arena, .code = code, .retry_after_s = retry_after_s};
-	struct buf body;
-
-	buf_init(&body, arena, 256);
-	dialect->render(&failure, &body);
-	fprintf(out,
-		"location = /.error/%s/%d%s {\n\tinternal;\n\tdefault_type application/json;\n"
-		"\tinclude turnpike/headers-api.conf;\n\tadd_header Cache-Control no-store "
-		"always;\n",
-		dialect->name, status, suffix);
-	if (code == E_METHOD_NOT_ALLOWED)
-		fputs("\tadd_header Allow $turnpike_allow always;\n", out);
-	if (retry_after_s > 0 && dialect->retry_after)
-		fprintf(out, "\tadd_header Retry-After %lld always;\n", (long long)retry_after_s);
-	fprintf(out, "\treturn %d '", error_table[code].status);
-	write_quoted(body.data, out);
-	fputs("';\n}\n", out);
-}
-
-static void write_errors(const struct dialect *dialect, struct arena *arena, FILE *out)
-{
-	static const struct {
-		int nginx_status;
-		enum error code;
-		i64 retry_after_s;
-	} errors[] = {
-		{400, E_BAD_REQUEST, 0},
-		{403, E_FORBIDDEN, 0},
-		{404, E_NOT_FOUND, 0},
-		{405, E_METHOD_NOT_ALLOWED, 0},
-		{413, E_PAYLOAD_TOO_LARGE, 0},
-		{414, E_URI_TOO_LONG, 0},
-		{415, E_UNSUPPORTED_MEDIA_TYPE, 0},
-		{494, E_HEADERS_TOO_LARGE, 0},
-		{500, E_INTERNAL, 0},
-		{501, E_BAD_REQUEST, 0}, /* an unknown transfer coding */
-		{505, E_BAD_REQUEST, 0}, /* another version of HTTP */
-		{502, E_UNAVAILABLE, 1}, /* our own worker is away or full, no upstream of ours */
-		{503, E_UNAVAILABLE, 1},
-		{504, E_UNAVAILABLE, 1},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(errors); i++)
-		write_error(dialect, errors[i].code, errors[i].nginx_status, "",
-			errors[i].retry_after_s, arena, out);
-	for (size_t i = 0; i < LIMIT_MAX; i++) {
-		const struct limit_row *l = &limit_table[i];
-		if (counted_by_nginx((enum limit_id)i))
-			write_error(dialect, E_RATE_LIMITED, 429,
-				arena_printf(arena, "/%s", l->name), retry_after_s(l), arena, out);
-	}
-}
-
 void nginx_write_locations(const struct options *o, struct arena *arena, FILE *out)
 {
 	static const int early[] = {
@@ -343,6 +278,8 @@ void nginx_write_locations(const struct options *o, struct arena *arena, FILE *o
 	write_routes(o, arena, out);
 	fprintf(out,
 		"location = /.well-known/openapi.json {\n\tinclude turnpike/headers-api.conf;\n"
+		"\tif ($turnpike_not_read) {\n\t\tset $turnpike_allow \"GET, HEAD\";\n"
+		"\t\treturn 405;\n\t}\n"
 		"\tadd_header Access-Control-Allow-Origin * always;\n"
 		"\tadd_header Cache-Control \"public, max-age=300\";\n"
 		"\talias %s/openapi.json;\n}\n",
@@ -353,7 +290,7 @@ void nginx_write_locations(const struct options *o, struct arena *arena, FILE *o
 		for (size_t g = 0; g < f; g++)
 			written = written || families[g]->dialect == families[f]->dialect;
 		if (!written)
-			write_errors(families[f]->dialect, arena, out);
+			nginx_write_errors(families[f]->dialect, arena, out);
 	}
 }
 
@@ -394,5 +331,7 @@ int command_nginx(struct command_context *c, int argc, char **argv)
 	bool ok = write_file(dir, "http.conf", http, http_length) &&
 		  write_file(dir, "locations.conf", locations, locations_length) &&
 		  write_file(c->options.state_dir, "openapi.json", openapi.data, openapi.length);
+	free(http);
+	free(locations);
 	return ok ? EXIT_FINE : EXIT_FAILED;
 }

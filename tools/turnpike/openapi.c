@@ -3,7 +3,9 @@
 
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/dialect.h"
+#include "../../fcgi/http/idem.h"
 #include "../../fcgi/http/route.h"
+#include "openapi.h"
 #include "turnpike.h"
 
 /* Schemas met while writing the paths; each becomes a component once. */
@@ -25,131 +27,22 @@ static void components_add(struct components *c, const struct schema *s)
 			components_add(c, s->field[i].schema);
 }
 
-static void put_enum(const char *values, struct buf *out)
+static void put_header_parameter(const char *name, i64 max, const char *doc, struct buf *out)
 {
-	buf_str(out, ",\"enum\":[");
-	for (const char *p = values; *p != '\0';) {
-		size_t length = strcspn(p, "|");
-		if (p != values)
-			buf_char(out, ',');
-		buf_json_n(out, p, length);
-		p += length;
-		p += *p == '|' ? 1 : 0;
-	}
-	buf_char(out, ']');
+	buf_printf(out,
+		"{\"name\":\"%s\",\"in\":\"header\",\"required\":false,\"schema\":{"
+		"\"type\":\"string\",\"minLength\":1",
+		name);
+	if (max > 0)
+		buf_printf(out, ",\"maxLength\":%lld", (long long)max);
+	buf_str(out, "},\"description\":");
+	buf_json(out, doc);
+	buf_char(out, '}');
 }
 
-static void put_bounds(const struct field *f, const char *min, const char *max, struct buf *out)
+static void put_parameters(const struct route *route, struct buf *out)
 {
-	if (f->min == 0 && f->max == 0)
-		return;
-	buf_printf(out, ",\"%s\":%lld", min, (long long)f->min);
-	if (f->max < INT64_MAX)
-		buf_printf(out, ",\"%s\":%lld", max, (long long)f->max);
-}
-
-static void put_ref(const char *name, struct buf *out)
-{
-	buf_printf(out, "{\"$ref\":\"#/components/schemas/%s\"}", name);
-}
-
-/* The inside of a field's schema object. */
-static void put_type(const struct field *f, struct buf *out)
-{
-	switch (f->type) {
-	case FIELD_STR:
-		buf_str(out, "\"type\":\"string\"");
-		put_bounds(f, "minLength", "maxLength", out);
-		if (f->values != NULL)
-			put_enum(f->values, out);
-		break;
-	case FIELD_I64:
-	case FIELD_OPT_I64:
-		buf_str(out, "\"type\":\"integer\",\"format\":\"int64\"");
-		put_bounds(f, "minimum", "maximum", out);
-		break;
-	case FIELD_CENTS:
-		buf_str(out, "\"type\":\"integer\",\"format\":\"int64\"");
-		break;
-	case FIELD_TIME_S:
-		buf_str(out, "\"type\":\"integer\",\"format\":\"int64\"");
-		break;
-	case FIELD_USD_MICRO:
-	case FIELD_CENTS_EXACT:
-		buf_str(out, "\"type\":\"number\"");
-		break;
-	case FIELD_BOOL:
-	case FIELD_OPT_BOOL:
-		buf_str(out, "\"type\":\"boolean\"");
-		break;
-	case FIELD_OBJECT:
-		if (f->nullable) /* nullable says nothing without a type beside it */
-			buf_str(out, "\"type\":\"object\",");
-		buf_str(out, "\"allOf\":[");
-		put_ref(f->schema->name, out);
-		buf_char(out, ']');
-		break;
-	case FIELD_ARRAY:
-		buf_str(out, "\"type\":\"array\",\"items\":");
-		put_ref(f->schema->name, out);
-		put_bounds(f, "minItems", "maxItems", out);
-		break;
-	case FIELD_STR_ARRAY:
-		buf_str(out, "\"type\":\"array\",\"items\":{\"type\":\"string\"}");
-		break;
-	case FIELD_JSON:
-		buf_str(out, "\"description\":\"Any JSON\"");
-		return;
-	}
-	if (f->nullable)
-		buf_str(out, ",\"nullable\":true");
-	const char *doc = f->doc;
-	if (doc == NULL && f->type == FIELD_TIME_S)
-		doc = "Unix seconds";
-	if (doc != NULL) {
-		buf_str(out, ",\"description\":");
-		buf_json(out, doc);
-	}
-}
-
-static void put_component(const struct schema *s, struct buf *out)
-{
-	size_t n = 0;
-
-	if (s->bare_list) {
-		buf_str(out, "{\"oneOf\":[");
-		put_ref(s->field->schema->name, out);
-		buf_str(out, ",{");
-		put_type(s->field, out);
-		buf_str(out, "}]}");
-		return;
-	}
-	buf_str(out, "{\"type\":\"object\"");
-	for (size_t i = 0; i < s->n_fields; i++) {
-		const struct field *f = &s->field[i];
-		if (f->place != PLACE_BODY || !f->required)
-			continue;
-		buf_str(out, n++ == 0 ? ",\"required\":[" : ",");
-		buf_json(out, field_name(f));
-	}
-	buf_str(out, n > 0 ? "],\"properties\":{" : ",\"properties\":{");
-	n = 0;
-	for (size_t i = 0; i < s->n_fields; i++) {
-		const struct field *f = &s->field[i];
-		if (f->place != PLACE_BODY)
-			continue;
-		if (n++ > 0)
-			buf_char(out, ',');
-		buf_json(out, field_name(f));
-		buf_str(out, ":{");
-		put_type(f, out);
-		buf_char(out, '}');
-	}
-	buf_str(out, "}}");
-}
-
-static void put_parameters(const struct schema *s, struct buf *out)
-{
+	const struct schema *s = route->in;
 	size_t n = 0;
 
 	for (size_t i = 0; s != NULL && i < s->n_fields; i++) {
@@ -160,11 +53,31 @@ static void put_parameters(const struct schema *s, struct buf *out)
 		buf_printf(out, "{\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"schema\":{",
 			field_name(f), f->place == PLACE_PATH ? "path" : "query",
 			f->required || f->place == PLACE_PATH ? "true" : "false");
-		put_type(f, out);
+		openapi_put_type(f, out);
 		buf_str(out, "}}");
+	}
+	if ((route->flags & IDEMPOTENT) != 0) {
+		buf_str(out, n++ == 0 ? ",\"parameters\":[" : ",");
+		put_header_parameter("Idempotency-Key", IDEM_KEY_BYTES_MAX,
+			"Printable ASCII; a repeat with the same key and body is answered again "
+			"and does nothing",
+			out);
+	}
+	if (route->other_status == 304) {
+		buf_str(out, n++ == 0 ? ",\"parameters\":[" : ",");
+		put_header_parameter("If-None-Match", 0, "The ETag of what the client has", out);
 	}
 	if (n > 0)
 		buf_char(out, ']');
+}
+
+/* A body that is one item or a list of them has to be one of both. */
+static bool needs_body(const struct schema *s)
+{
+	for (size_t i = 0; i < s->n_fields; i++)
+		if (s->field[i].place == PLACE_BODY && (s->field[i].required || s->bare_list))
+			return true;
+	return false;
 }
 
 static bool has_body(const struct schema *s)
@@ -182,7 +95,7 @@ static void put_success(const struct route *route, struct components *c, struct 
 	if (route->out != NULL) {
 		components_add(c, route->out);
 		buf_str(out, ",\"content\":{\"application/json\":{\"schema\":");
-		put_ref(route->out->name, out);
+		openapi_put_ref(route->out->name, out);
 		buf_str(out, "}}");
 	} else if (route->produces != NULL && route->status == 200) {
 		buf_printf(out, ",\"content\":{\"%s\":{\"schema\":{\"type\":\"string\"}}}",
@@ -258,16 +171,13 @@ static void put_failures(
 	for (size_t i = 0; i < n; i++) {
 		buf_printf(out, ",\"%d\":{\"description\":", status[i]);
 		put_failure_text(route, status[i], out, a);
-		bool is_page = route->produces != NULL && strstr(route->produces, "html") != NULL &&
-			       status[i] != 429 && status[i] != 404;
-		if (is_page)
-			buf_str(out,
-				",\"content\":{\"text/html\":{\"schema\":{\"type\":\"string\"}}}}");
-		else
-			buf_printf(out,
-				",\"content\":{\"application/json\":{\"schema\":{\"$ref\":"
-				"\"#/components/schemas/%s_error\"}}}}",
-				family->dialect->name);
+		buf_str(out, ",\"content\":{");
+		if ((route->flags & PAGE) != 0)
+			buf_str(out, "\"text/html\":{\"schema\":{\"type\":\"string\"}},");
+		buf_printf(out,
+			"\"application/json\":{\"schema\":{\"$ref\":"
+			"\"#/components/schemas/%s_error\"}}}}",
+			family->dialect->name);
 	}
 	buf_printf(out,
 		",\"default\":{\"description\":\"Something went wrong here or "
@@ -307,13 +217,15 @@ static void put_operation(const struct family *family, const struct route *route
 		buf_str(out, ",\"security\":[]");
 	else
 		buf_printf(out, ",\"security\":[{\"%s\":[]}]", auth_table[route->auth].scheme);
-	put_parameters(route->in, out);
+	put_parameters(route, out);
 	if (has_body(route->in)) {
 		components_add(c, route->in);
-		buf_printf(out, ",\"requestBody\":{\"content\":{\"%s\":{\"schema\":",
+		buf_printf(out,
+			",\"requestBody\":{\"required\":%s,\"content\":{\"%s\":{\"schema\":",
+			needs_body(route->in) ? "true" : "false",
 			(route->flags & FORM) != 0 ? "application/x-www-form-urlencoded"
 						   : "application/json");
-		put_ref(route->in->name, out);
+		openapi_put_ref(route->in->name, out);
 		buf_str(out, "}}}");
 	}
 	buf_str(out, ",\"responses\":{");
@@ -381,7 +293,7 @@ void openapi_write(const struct options *options, struct arena *arena, struct bu
 	buf_str(out,
 		"{\"openapi\":\"3.0.3\",\"info\":{\"title\":\"Turnpike\",\"version\":"
 		"\"" PACKAGE_VERSION "\",\"description\":\"Accounts, billing, AI gateway and sync "
-				     "for an AI coding tool.\","
+		"for an AI coding tool.\","
 		"\"license\":{\"name\":\"Proprietary\",\"url\":\"https://example.org/license\"}},"
 		"\"servers\":[{\"url\":");
 	buf_json(out, options->public_url);
@@ -401,7 +313,7 @@ void openapi_write(const struct options *options, struct arena *arena, struct bu
 	put_error_components(out);
 	for (size_t i = 0; i < c.n; i++) {
 		buf_printf(out, ",\"%s\":", c.schema[i]->name);
-		put_component(c.schema[i], out);
+		openapi_put_component(c.schema[i], out);
 	}
 	buf_str(out, "}}}\n");
 }

@@ -45,7 +45,7 @@ static int retry(struct command_context *c, const char *id)
 	if (sql_outbox_revive(&c->db, clock_now_us(), id, &affected) != 0)
 		return command_failed(c, "Nothing was changed");
 	if (affected == 0) {
-		fprintf(stderr, "There is no dead row %s.\n", id);
+		fprintf(stderr, "There is no dead row %s that may still be sent.\n", id);
 		return EXIT_FAILED;
 	}
 	puts("It will be tried within a second.");

@@ -13,7 +13,7 @@
 static const char usage[] =
 	"release add --file FILE --url URL --platform P --quality stable|insider --commit SHA\n"
 	"         --version X.Y.Z [--name NAME] [--rollout 0..100] [--min-os V] [--notes TEXT]\n"
-	"         [--size BYTES] [--sha256 HEX] [--sha512 HEX]\n"
+	"         --sha256 HEX and/or --sha512 HEX [--size BYTES]\n"
 	"     release list\n"
 	"     release pause|resume --platform P --quality Q --commit SHA\n"
 	"     release rollout --percent N --platform P --quality Q --commit SHA";
@@ -53,7 +53,8 @@ static int refuse(const char *what, const char *value)
 	return EXIT_FAILED;
 }
 
-/* What the operator says of the file must hold for it. */
+/* What the operator says of the file must hold for it: at least a digest, from where it was built,
+ * so that what was damaged or swapped on the way here is not published. */
 static int check_claims(struct command_context *c, int argc, char **argv, const struct digests *d)
 {
 	const char *size = argument(argc, argv, "--size", NULL);
@@ -61,6 +62,8 @@ static int check_claims(struct command_context *c, int argc, char **argv, const 
 	const char *large = argument(argc, argv, "--sha512", NULL);
 	i64 n;
 
+	if (small == NULL && large == NULL)
+		return refuse("Give --sha256 or --sha512 of the file, as its build told it.", "");
 	if (size != NULL && (!str_to_i64(size, &n) || n < 0 || (u64)n != d->size))
 		return refuse("The file's size is ", arena_printf(&c->arena, "%llu bytes, not %s.",
 							     (unsigned long long)d->size, size));
@@ -71,11 +74,27 @@ static int check_claims(struct command_context *c, int argc, char **argv, const 
 	return EXIT_FINE;
 }
 
-static bool is_commit(const char *text)
+/* The --commit in lower case, as it is stored and compared; NULL when there is none, "" when it is
+ * no commit. */
+static const char *commit_of(struct command_context *c, int argc, char **argv)
 {
-	size_t length = strlen(text);
+	const char *text = argument(argc, argv, "--commit", NULL);
 
-	return length >= 4 && length <= 64 && strspn(text, "0123456789abcdefABCDEF") == length;
+	if (text == NULL)
+		return NULL;
+	size_t length = strlen(text);
+	if (length < 4 || length > 64 || strspn(text, "0123456789abcdefABCDEF") != length)
+		return "";
+	char *lower = arena_strdup(&c->arena, text);
+	for (char *p = lower; *p != '\0'; p++)
+		*p |= 0x20; /* digits have that bit already */
+	return lower;
+}
+
+static int refuse_commit(int argc, char **argv)
+{
+	return refuse(
+		"A commit has 4 to 64 hexadecimal digits: ", argument(argc, argv, "--commit", ""));
 }
 
 static int add(struct command_context *c, int argc, char **argv)
@@ -84,7 +103,7 @@ static int add(struct command_context *c, int argc, char **argv)
 	struct release_insert_in in = {
 		.platform = argument(argc, argv, "--platform", NULL),
 		.quality = argument(argc, argv, "--quality", NULL),
-		.commit_id = argument(argc, argv, "--commit", NULL),
+		.commit_id = commit_of(c, argc, argv),
 		.product_version = argument(argc, argv, "--version", NULL),
 		.url = argument(argc, argv, "--url", NULL),
 		.min_os = argument(argc, argv, "--min-os", NULL),
@@ -100,8 +119,8 @@ static int add(struct command_context *c, int argc, char **argv)
 		return refuse("This platform is not known: ", in.platform);
 	if (!release_quality_known(in.quality))
 		return refuse("The quality is 'stable' or 'insider', not ", in.quality);
-	if (!is_commit(in.commit_id))
-		return refuse("A commit has 4 to 64 hexadecimal digits: ", in.commit_id);
+	if (in.commit_id[0] == '\0')
+		return refuse_commit(argc, argv);
 	if (!str_starts(in.url, "https://") && !str_starts(in.url, "http://127.0.0.1"))
 		return refuse("The address must be https://: ", in.url);
 	if (!str_to_i64(argument(argc, argv, "--rollout", "100"), &in.rollout_percent) ||
@@ -144,13 +163,15 @@ static int change(struct command_context *c, int argc, char **argv)
 {
 	const char *platform = argument(argc, argv, "--platform", NULL);
 	const char *quality = argument(argc, argv, "--quality", NULL);
-	const char *commit = argument(argc, argv, "--commit", NULL);
+	const char *commit = commit_of(c, argc, argv);
 	const char *verb = argv[1];
 	i64 percent = 0;
 	int rc;
 
 	if (platform == NULL || quality == NULL || commit == NULL)
 		return command_usage(usage);
+	if (commit[0] == '\0')
+		return refuse_commit(argc, argv);
 	if (str_equal(verb, "rollout")) {
 		if (!str_to_i64(argument(argc, argv, "--percent", ""), &percent) || percent < 0 ||
 			percent > 100)

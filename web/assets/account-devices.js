@@ -21,7 +21,8 @@ function deviceRow(session) {
     ? el(
         "button",
         { type: "button", class: "button", onclick: () => hooks.signOut() },
-        "Sign out here",
+        "Sign out",
+        el("span", { class: "visually-hidden" }, " this browser"),
       )
     : el(
         "button",
@@ -50,7 +51,8 @@ function deviceRow(session) {
       el(
         "p",
         { class: "hint" },
-        session.ip ? `${session.ip}, ` : "",
+        session.ip,
+        el("br"),
         "last seen ",
         time(session.last_seen),
       ),

@@ -65,9 +65,7 @@ async function toggleOverage() {
   } catch (cause) {
     input.checked = !wanted;
     if (cause.status === 403) {
-      notice(box, `${cause.message} Choose a plan first; then this can be turned on.`, {
-        kind: "warn",
-      });
+      notice(box, cause.message, { kind: "warn" });
     } else {
       failure(box, cause);
     }

@@ -4,9 +4,11 @@ import { api, token } from "./api.js";
 import { $, applyBrand, busy, failure } from "./ui.js";
 import { initData } from "./account-data.js";
 import { initDevices, loadDevices } from "./account-devices.js";
-import { initOffers, showPlan } from "./account-plan.js";
+import { showPlan } from "./account-plan.js";
 import { initProfile, showProfile } from "./account-profile.js";
 import { loadOrders, loadSpend, loadUsage } from "./account-records.js";
+
+const PATIENCE_MS = 1500;
 
 function toSignIn(reason) {
   location.replace(`/signin?next=account${reason ? `&notice=${reason}` : ""}`);
@@ -55,15 +57,24 @@ async function signOut() {
   });
 }
 
+/* Cards that grow one after the other push each other about: they are shown together, unless one
+ * keeps the others waiting. */
+async function showTogether(cards) {
+  $("#reading").hidden = false;
+  const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+  await Promise.race([Promise.allSettled(cards), patience]);
+  $("#reading").hidden = true;
+  $("#account").hidden = false;
+  $("#main").removeAttribute("data-reading");
+}
+
 function start() {
   applyBrand();
   if (!token.get()) return toSignIn();
 
-  $("#account").hidden = false;
   $("#signout").addEventListener("click", signOut);
   token.onChangeElsewhere((value) => (value ? location.reload() : toSignIn("signed-out")));
 
-  initOffers();
   initProfile({ onChange: () => fillCard("#plan", loadAccount) });
   initDevices({
     reload: () => fillCard("#devices", loadDevices),
@@ -72,11 +83,13 @@ function start() {
   });
   initData();
 
-  fillCard("#plan", loadAccount);
-  fillCard("#usage", loadUsage);
-  fillCard("#spend", loadSpend);
-  fillCard("#devices", loadDevices);
-  fillCard("#orders", loadOrders);
+  showTogether([
+    fillCard("#plan", loadAccount),
+    fillCard("#usage", loadUsage),
+    fillCard("#spend", loadSpend),
+    fillCard("#devices", loadDevices),
+    fillCard("#orders", loadOrders),
+  ]);
 }
 
 start();

@@ -10,7 +10,7 @@ const CHARACTER = 7;
 const MIN_WIDTH = 240;
 
 /** The next "round" amount above the largest bar: 1, 2 or 5 times a power of ten. */
-export function ceiling(value) {
+function ceiling(value) {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * (1 - 1e-9));
@@ -127,7 +127,7 @@ export function dailyChart(days) {
       ? `Most on ${day(peak.day)}: ${money(peak.cents)}.`
       : "Nothing spent in this time.";
   const readout = el("p", { class: "chart-readout hint", "aria-hidden": "true" }, summary);
-  const canvas = el("div");
+  const canvas = el("div", { class: "canvas" });
   const table = el("div", { class: "visually-hidden" }, numbers(days));
   const onPoint = (entry) => {
     readout.textContent = entry ? `${day(entry.day)}: ${money(entry.cents)}` : summary;

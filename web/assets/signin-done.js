@@ -1,61 +1,122 @@
 // The last step of /signin: who is signed in, the way back to the IDE, the token to paste by hand.
 
-import { api, token } from "./api.js";
-import { $, busy, failure } from "./ui.js";
+import { ApiError, api, token } from "./api.js";
+import { brand } from "./brand.js";
+import { LINK_USED, link } from "./signin-link.js";
+import { $, busy, failure, notice } from "./ui.js";
 
-const WEB_SCHEMES = new Set([
-  "http:",
-  "https:",
-  "javascript:",
-  "data:",
-  "blob:",
-  "file:",
-  "about:",
-]);
 const MASK = "session:••••••••••••••••";
 const HANDOFF_LIFE_MS = 60_000;
 
+const FINISHES = "Open the IDE: it finishes the sign-in.";
+const FOREIGN =
+  "This link signs the IDE in. Go on only if you have just started to sign in yourself.";
+const PASTE =
+  "Copy this token and paste it in the IDE when it asks for one. Keep it secret: it signs in as you.";
+const OF_ITS_OWN = `${PASTE} To end it, sign the device out on your account page.`;
+const OF_THIS_BROWSER = `${PASTE} It ends when you sign out in this browser.`;
+
+/** bound: made with a challenge of the IDE, so that nobody else can redeem it. */
+let handoff = { code: null, bound: false, timer: null };
+let manual = null;
 let shown = false;
 
-/** Only the address of an application on this computer may be opened from here. */
-function ideAddress(redirect) {
-  try {
-    return WEB_SCHEMES.has(new URL(redirect).protocol) ? null : redirect;
-  } catch {
-    return null;
-  }
+function show({ user = null, code = null, bound = false, already = false, opens = true }) {
+  const forIde = link.from === "ide";
+
+  notice($("#done-notice"), "");
+  $("#done-title").textContent = title({ user, already });
+  $("#done-who").textContent = user ? who(user) : opens ? FINISHES : FOREIGN;
+  $("#manual").hidden = true;
+  $("#reveal-manual").textContent = forIde ? "Show a token instead" : "Show a token for the IDE";
+  $("#start-again").href = `/signin${location.search}`;
+  $("#to-account").classList.toggle("primary", !forIde);
+  setHandoff(code, bound);
+  $("#done-title").focus();
+  if (code && opens) location.assign($("#open-ide").href);
 }
 
-function show({ user, redirect, from, already = false }) {
-  const address = ideAddress(redirect);
+function title({ user, already }) {
+  if (!user) return "Back to the IDE";
+  return already ? "You are already signed in" : "You are signed in";
+}
 
-  $("#done-title").textContent = already ? "You are already signed in" : "You are signed in";
-  $("#done-who").textContent =
-    `as ${user?.display_name ? `${user.display_name}, ` : ""}${user?.email ?? ""}`;
-  $("#done-ide").hidden = !address;
-  $("#manual").hidden = from !== "ide";
-  $("#manual-title").textContent = address ? "Did the IDE not open?" : "Sign in to the IDE by hand";
-  $("#reveal-manual").hidden = from === "ide";
-  $("#to-account").classList.toggle("primary", from !== "ide");
-  setShown(false);
-  $("#done-title").focus();
-  if (address) {
-    $("#open-ide").href = address;
-    location.assign(address);
-    setTimeout(handoffOver, HANDOFF_LIFE_MS);
-  }
+const who = (user) => `as ${user.display_name ? `${user.display_name}, ` : ""}${user.email ?? ""}`;
+
+function setHandoff(code, bound = false) {
+  clearTimeout(handoff.timer);
+  handoff = { code, bound, timer: code && setTimeout(handoffOver, HANDOFF_LIFE_MS) };
+  if (code) $("#open-ide").href = `${brand.ideAddress}?handoff=${encodeURIComponent(code)}`;
+  else $("#open-ide").removeAttribute("href");
+  showButtons();
 }
 
 // A button that can only fail is worse than none.
+function showButtons() {
+  const signedIn = token.get() !== null;
+  const revealed = !$("#manual").hidden;
+  const ideIsLeft = link.from === "ide" && !handoff.code && !revealed;
+
+  $("#done-ide").hidden = !handoff.code;
+  $("#ide-again").hidden = !(ideIsLeft && signedIn);
+  $("#start-again").hidden = !(ideIsLeft && !signedIn);
+  $("#reveal-manual").hidden = revealed || !(signedIn || (handoff.code && !handoff.bound));
+  $("#to-account").hidden = !signedIn;
+  $("#signout").hidden = !signedIn;
+}
+
 function handoffOver() {
-  if (document.activeElement === $("#open-ide")) $("#manual-title").focus();
-  $("#done-ide").hidden = true;
+  const text = "The way back to the IDE was open for one minute, which is over.";
+  const hadFocus = document.activeElement === $("#open-ide");
+
+  setHandoff(null);
+  notice($("#done-notice"), text, { kind: "info" });
+  if (hadFocus) $("#done-title").focus();
+}
+
+/*
+ * A handoff that this page may redeem gives the IDE a session of its own, so that signing out here
+ * does not sign the IDE out. Otherwise the session of this browser is all there is.
+ */
+async function manualToken() {
+  if (handoff.code && !handoff.bound) {
+    const body = { handoff: handoff.code, device_name: "IDE, by token" };
+    try {
+      const answer = await api("POST", "/api/auth/exchange", { auth: false, body });
+      setHandoff(null);
+      $("#done-title").textContent = title({ user: answer.user });
+      $("#done-who").textContent = who(answer.user);
+      return { value: answer.token, hint: OF_ITS_OWN };
+    } catch (cause) {
+      if (cause.code !== "invalid_code") throw cause;
+      setHandoff(null);
+      if (!token.get()) throw new ApiError({ ...cause, message: LINK_USED });
+    }
+  }
+  return { value: token.get(), hint: OF_THIS_BROWSER };
+}
+
+function reveal() {
+  return busy($("#reveal-manual"), "Getting a token", async () => {
+    notice($("#done-notice"), "");
+    try {
+      manual = await manualToken();
+    } catch (cause) {
+      failure($("#done-notice"), cause, reveal);
+      return;
+    }
+    $("#token-hint").textContent = manual.hint;
+    $("#manual").hidden = false;
+    setShown(false);
+    showButtons();
+    $("#show-token").focus();
+  });
 }
 
 // Not a password field: those make browsers offer to store what is in them.
 function setShown(on) {
   shown = on;
-  $("#manual-token").value = on ? token.get() : MASK;
+  $("#manual-token").value = on ? manual.value : MASK;
   $("#show-token").setAttribute("aria-pressed", String(on));
   $("#copy-result").textContent = "";
 }
@@ -63,7 +124,7 @@ function setShown(on) {
 async function copy() {
   const result = $("#copy-result");
   try {
-    await navigator.clipboard.writeText(token.get());
+    await navigator.clipboard.writeText(manual.value);
     result.textContent = "Copied. Paste it in the IDE.";
   } catch {
     setShown(true);
@@ -72,13 +133,6 @@ async function copy() {
     result.textContent =
       "The browser did not allow copying. The token is selected: press Ctrl+C or Cmd+C.";
   }
-}
-
-function reveal() {
-  $("#manual").hidden = false;
-  $("#reveal-manual").hidden = true;
-  $("#manual-title").textContent = "Sign in to the IDE by hand";
-  $("#show-token").focus();
 }
 
 function signOut(onSignOut) {
@@ -92,7 +146,6 @@ function signOut(onSignOut) {
       }
     }
     token.clear();
-    setShown(false);
     onSignOut();
   });
 }
@@ -100,10 +153,18 @@ function signOut(onSignOut) {
 export const done = {
   show,
 
-  init({ onSignOut }) {
+  /** Nothing of the last sign-in stays in a page that shows the first step again. */
+  forget() {
+    manual = null;
+    setShown(false);
+    setHandoff(null);
+  },
+
+  init({ onSignOut, onIdeAgain }) {
     $("#show-token").addEventListener("click", () => setShown(!shown));
     $("#copy-token").addEventListener("click", () => busy($("#copy-token"), null, copy));
     $("#reveal-manual").addEventListener("click", reveal);
+    $("#ide-again").addEventListener("click", onIdeAgain);
     $("#signout").addEventListener("click", () => signOut(onSignOut));
   },
 };

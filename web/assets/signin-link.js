@@ -1,7 +1,7 @@
 // What the address of /signin says, and the proof that this tab itself began an OAuth sign-in.
 // Secrets arrive in the fragment, which no server sees; they leave the address bar at once.
 
-const VERIFIER_KEY = "turnpike.oauth";
+const ATTEMPT_KEY = "turnpike.oauth";
 const NEXT = new Map([["account", "/account"]]);
 
 const query = new URLSearchParams(location.search);
@@ -11,59 +11,61 @@ export const link = Object.freeze({
   from: query.get("from") === "ide" ? "ide" : "web",
   email: query.get("email") ?? "",
   code: /^\d{6}$/.test(fragment.get("code") ?? "") ? fragment.get("code") : "",
-  handoff: fragment.get("handoff") ?? "",
+  handoff: /^[\w-]{1,64}$/.test(fragment.get("handoff") ?? "") ? fragment.get("handoff") : "",
   error: query.get("error") ?? "",
   notice: query.get("notice") ?? "",
   next: NEXT.get(query.get("next")) ?? null,
   challenge: query.get("challenge") ?? undefined,
-  redirect: query.get("redirect") ?? undefined,
 });
+
+/** What a handoff that is not taken is told as: the API only knows codes. */
+export const LINK_USED = "This link has been used already, or it is too old. Please start again.";
 
 if (location.hash) history.replaceState(null, "", location.pathname + location.search);
 
 /*
  * A handoff in a link could be somebody else's, sent to sign a victim in to the sender's account.
- * The tab that follows a provider's button therefore keeps a random verifier; its digest goes along
- * as the PKCE-style challenge.
+ * The tab that follows a provider's button therefore remembers that it did, with a random verifier
+ * whose digest goes along as the PKCE-style challenge. For the IDE the challenge is the IDE's own:
+ * then only the IDE can redeem the handoff.
  */
 export const oauth = {
-  startedHere: () => stored() !== null,
-
-  verifier: () => stored() ?? undefined,
+  /** {from, verifier?, bound} of the attempt this tab made, or null. */
+  attempt() {
+    try {
+      const attempt = JSON.parse(sessionStorage.getItem(ATTEMPT_KEY));
+      return attempt?.from === link.from ? attempt : null;
+    } catch {
+      return null;
+    }
+  },
 
   forget() {
     try {
-      sessionStorage.removeItem(VERIFIER_KEY);
+      sessionStorage.removeItem(ATTEMPT_KEY);
     } catch {
       // Nothing was stored then.
     }
   },
 
-  async prepareLinks(anchors, { from, challenge, redirect }) {
+  async prepareLinks(anchors, { from, challenge }) {
     const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
     const own = from === "web" ? await digest(verifier) : undefined;
+    const attempt =
+      from === "web" ? { from, verifier: own && verifier } : { from, bound: Boolean(challenge) };
 
     for (const anchor of anchors) {
       const params = new URLSearchParams({ from });
       if (own ?? challenge) params.set("challenge", own ?? challenge);
-      if (redirect) params.set("redirect", redirect);
       anchor.href = `/api/auth/oauth/${anchor.dataset.provider}/start?${params}`;
-      anchor.addEventListener("click", () => own && store(verifier));
+      anchor.addEventListener("click", () => store(attempt));
     }
   },
 };
 
-function stored() {
+function store(attempt) {
   try {
-    return sessionStorage.getItem(VERIFIER_KEY);
-  } catch {
-    return null;
-  }
-}
-
-function store(verifier) {
-  try {
-    sessionStorage.setItem(VERIFIER_KEY, verifier);
+    sessionStorage.setItem(ATTEMPT_KEY, JSON.stringify(attempt));
   } catch {
     // The return then asks for a click instead.
   }

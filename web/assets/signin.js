@@ -2,7 +2,7 @@
 
 import { api, token } from "./api.js";
 import { $, applyBrand, busy, failure, fieldError, notice, setTitle } from "./ui.js";
-import { link, oauth } from "./signin-link.js";
+import { LINK_USED, link, oauth } from "./signin-link.js";
 import { done } from "./signin-done.js";
 
 const RESEND_AFTER_S = 30;
@@ -19,24 +19,6 @@ const STEPS = {
 // Keys come from the address, hence Maps: an object would know "constructor" too.
 const ERRORS = new Map([
   ["access_denied", "You did not allow the other service to sign you in. Nothing was changed."],
-  [
-    "invalid_state",
-    "That sign-in took too long or was started in another browser. Please start again.",
-  ],
-  ["invalid_code", "The other service did not accept the sign-in. Please start again."],
-  [
-    "email_unverified",
-    "The other service has not verified your e-mail address. Use a code by e-mail instead.",
-  ],
-  [
-    "conflict",
-    "This e-mail address belongs to an account that signs in another way. Use a code by e-mail instead.",
-  ],
-  [
-    "upstream_error",
-    "The other service does not answer at the moment. Try again later, or use a code by e-mail.",
-  ],
-  ["rate_limited", "Too many sign-ins from your network. Wait a minute and start again."],
 ]);
 
 const NOTICES = new Map([
@@ -46,6 +28,7 @@ const NOTICES = new Map([
 ]);
 
 let email = link.email;
+let user = null;
 let resendTimer = null;
 
 function show(step) {
@@ -208,11 +191,14 @@ async function exchange() {
   notice($("#working-notice"), "");
   $("#working-title").focus();
   try {
-    const body = { handoff: link.handoff, verifier: oauth.verifier() };
+    const verifier = oauth.attempt()?.verifier;
+    const body = { handoff: link.handoff, verifier, ...thisDevice() };
     finish(await api("POST", "/api/auth/exchange", { auth: false, body }));
   } catch (cause) {
     $("#working-text").textContent = "";
-    failure($("#working-notice"), cause, exchange);
+    $("#working-again").hidden = false;
+    if (cause.code === "invalid_code") notice($("#working-notice"), LINK_USED);
+    else failure($("#working-notice"), cause, exchange);
   }
 }
 
@@ -224,8 +210,19 @@ function finish(answer) {
     location.replace(link.next);
     return;
   }
+  ({ user } = answer);
   show("done");
-  done.show({ user: answer.user, redirect: answer.redirect, from: link.from });
+  done.show({ user, code: handoffOf(answer.redirect), bound: Boolean(link.challenge) });
+}
+
+const handoffOf = (redirect) => redirect && new URL(redirect).searchParams.get("handoff");
+
+// The IDE redeems it, not this browser; who it is for is not known here.
+function passOnHandoff() {
+  const attempt = oauth.attempt();
+  oauth.forget();
+  show("done");
+  done.show({ code: link.handoff, bound: attempt?.bound, opens: attempt !== null });
 }
 
 /* ---- already signed in ---- */
@@ -233,17 +230,25 @@ function finish(answer) {
 // A token that the server no longer takes is the same as none, and not worth a message here.
 async function showCurrentSession() {
   try {
-    const user = await api("GET", "/api/account/me");
+    user = await api("GET", "/api/account/me");
     show("done");
-    done.show({ user, from: link.from, already: true });
+    done.show({ user, already: true });
   } catch (cause) {
     showEmailStep();
     if (cause.status !== 401) failure($("#email-notice"), cause, showCurrentSession);
   }
 }
 
+// A browser's session cannot be handed to the IDE; a code makes one for it.
+function signInForIde() {
+  email = user.email;
+  showEmailStep();
+}
+
 function signedOut() {
   email = "";
+  user = null;
+  done.forget();
   showEmailStep();
   notice($("#email-notice"), NOTICES.get("signed-out"), { kind: "good" });
 }
@@ -267,7 +272,7 @@ function start() {
   $("#resend").addEventListener("click", resend);
   $("#change-email").addEventListener("click", () => showEmailStep());
   $("#finish").addEventListener("click", () => busy($("#finish"), "Signing in", exchange));
-  done.init({ onSignOut: signedOut });
+  done.init({ onSignOut: signedOut, onIdeAgain: signInForIde });
   oauth.prepareLinks(document.querySelectorAll("[data-provider]"), link);
   token.onChangeElsewhere((value) => {
     if (value && $("#step-done").hidden && link.from === "web") showCurrentSession();
@@ -275,7 +280,8 @@ function start() {
   });
 
   if (link.handoff) {
-    if (oauth.startedHere()) exchange();
+    if (link.from === "ide") passOnHandoff();
+    else if (oauth.attempt()) exchange();
     else show("finish");
   } else if (link.email && link.code) {
     showMailLinkStep();

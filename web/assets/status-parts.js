@@ -41,7 +41,7 @@ export function componentRow([key, value]) {
 
 export function incidentCard(incident) {
   const [word, badge] = SEVERITIES[incident.severity] ?? [words(incident.severity), "badge"];
-  const updates = [...(incident.updates ?? [])].sort((a, b) => b.ts - a.ts);
+  const updates = [...(incident.updates ?? [])].reverse(); // the newest first
 
   return el(
     "article",

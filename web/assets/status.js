@@ -71,6 +71,7 @@ async function read() {
     showUnreachable(cause);
   } finally {
     reading = false;
+    $("#main").removeAttribute("data-reading");
     showAge();
     if (!document.hidden) timer = setTimeout(read, EVERY_MS);
   }

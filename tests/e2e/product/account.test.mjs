@@ -327,21 +327,51 @@ test("the export holds everything of the account and no secret", async () => {
     assert.equal((await person.post("/api/usage/record", events.slice(i, i + 100))).body.recorded, 100);
   }
 
-  const { status, body, text, headers } = await person.get("/api/account/export");
+  for (const turn_id of ["t1", "t2"]) await person.post("/api/usage/increment", { turn_id });
+  const { status, body, text, headers } = await person.get("/api/account/export", { headers: { "User-Agent": "Export/1" } });
   assert.equal(status, 200);
   assert.match(headers["content-disposition"], /^attachment; filename="[a-z.]+"$/);
-  assert.deepEqual(Object.keys(body).sort(), ["account", "exported_at", "identities", "orders", "sessions", "usage"]);
+  assert.deepEqual(Object.keys(body).sort(), ["account", "exported_at", "identities", "orders", "sessions", "turn_days", "turns", "usage", "usage_days"]);
   assert.deepEqual(body.account, (await person.get("/api/account/me")).body);
   assert.deepEqual(body.identities, [{ provider: "github", subject: `gh-${person.user.id}`, created_at: 1700000000 }]);
   assert.deepEqual(body.sessions.map((s) => s.device).sort(), ["linux-arm64", "win32-arm64"]);
   assert.deepEqual(body.orders.map((o) => [o.kind, o.amount_cents, o.status]), [["topup", 1000, "paid"]]);
   assert.deepEqual(body.usage.map((u) => u.id), events.map((e) => e.id).reverse(), "more than one page of usage, newest first");
   assert.equal(body.usage[0].cost_usd, 0.000001);
+  assert.deepEqual(body.usage_days, [{ day: "2023-11-14", provider: "p", model: "m", calls: 1100, cost_usd: 0.0011 }]);
+  const today = new Date().toISOString().slice(0, 10);
+  assert.deepEqual(body.turns, [{ id: "t1", day: today }, { id: "t2", day: today }]);
+  assert.deepEqual(body.turn_days, [{ day: today, used: 2 }]);
 
   const [[hash]] = await sql(`SELECT LOWER(HEX(token_hash)) FROM session WHERE user_id = ${id} LIMIT 1`);
   for (const secret of [person.token, person.token.slice("session:".length), "session:", hash, hash.toUpperCase()]) {
     assert.ok(!text.includes(secret), secret);
   }
+});
+
+test("an export of any size is complete, in pages", async () => {
+  const person = await signIn(), id = await userId(person), n = 40000;
+  await sql(`INSERT INTO usage_event (user_id, client_id, at_us, model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, cost_micro)
+      SELECT ${id}, CONCAT('e', seq), 1700000000000000 + (seq DIV 700) * 1000000, REPEAT('€', 100), REPEAT('p', 64), seq, 0, 0, 0, 1 FROM seq_1_to_${n};
+    INSERT INTO usage_day SELECT ${id}, 19675 + seq DIV 900, CONCAT('p', seq MOD 3), CONCAT('m', seq), 1, seq FROM seq_1_to_3000;
+    INSERT INTO turn SELECT ${id}, CONCAT(REPEAT('€', 50), seq), 19675 FROM seq_1_to_2000;
+    INSERT INTO session (public_id, user_id, token_hash, user_agent, ip, created_at_us, last_seen_at_us, expires_at_us)
+      SELECT CONCAT('sess_${id}_', seq), ${id}, UNHEX(SHA2(CONCAT('export', ${id}, seq), 256)), CONCAT('Agent/', seq), '127.0.0.1', 1, 1, 1 FROM seq_1_to_1500;
+    INSERT INTO orders (public_id, user_id, kind, amount_cents, status, created_at_us)
+      SELECT CONCAT('ord_${id}_', seq), ${id}, 'topup', seq, 'paid', 1700000000000000 + seq DIV 40 FROM seq_1_to_1234`);
+  const { status, body, text } = await person.get("/api/account/export");
+  assert.equal(status, 200);
+  assert.ok(Buffer.byteLength(text) > 16 * 1024 * 1024);
+  assert.deepEqual(body.usage.map((u) => u.input_tokens), Array.from({ length: n }, (_, i) => n - i), "each once, newest first");
+  assert.equal(body.usage_days.length, 3000);
+  assert.equal(new Set(body.usage_days.map((d) => d.model)).size, 3000);
+  assert.deepEqual(body.usage_days.map((d) => d.day), body.usage_days.map((d) => d.day).sort());
+  assert.equal(new Set(body.turns.map((t) => t.id)).size, 2000);
+  assert.equal(new Set(body.sessions.map((s) => s.id)).size, 1501, "also those that have run out");
+  assert.equal(body.sessions.filter((s) => s.current).length, 1);
+  assert.equal(body.sessions.find((s) => s.id === `sess_${id}_7`).user_agent, "Agent/7");
+  assert.deepEqual(body.orders.map((o) => o.amount_cents), Array.from({ length: 1234 }, (_, i) => 1234 - i));
+  await sql(`DELETE FROM usage_event WHERE user_id = ${id}`);
 });
 
 test("deletion needs the address, ends every session at once, and leaves only the orders", async () => {

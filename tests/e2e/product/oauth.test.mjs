@@ -46,11 +46,18 @@ async function signInWith(provider, who) {
 function isPage(answer, status, why) {
   assert.equal(answer.status, status, `${why}: ${answer.status} ${answer.headers.location ?? answer.text}`);
   assert.equal(answer.headers["content-type"], "text/html; charset=utf-8", why);
-  assert.match(answer.text, /<a href="\/signin">/, why);
+  assert.match(answer.text, /<a [^>]*href="\/signin"/, why);
   assert.match(answer.headers["content-security-policy"], /default-src 'none'.*frame-ancestors 'none'/, why);
   assert.equal(answer.headers["cache-control"], "no-store", why);
   assert.ok(!answer.text.includes("handoff"), why);
 }
+
+test("the pages that say what went wrong have their styles", async () => {
+  const { text } = await new Visitor().get("/api/auth/oauth/github/callback");
+  const styles = [...text.matchAll(/href="(\/assets\/[^"]+)"/g)];
+  assert.ok(styles.length > 0);
+  for (const [, url] of styles) assert.equal((await new Visitor().get(url)).status, 200, url);
+});
 
 for (const provider of PROVIDERS)
   test(`${provider}: there and back signs in`, async () => {
@@ -109,18 +116,19 @@ test("the provider's address and our redirects carry no secret", async () => {
 test("the cookie is for this sign-in, this path and no script", async () => {
   const { started, cookie } = await begin("google");
   const [set] = started.headers["set-cookie"], [, ...attributes] = set.split("; ");
-  assert.match(cookie, /^turnpike_oauth=[A-Za-z0-9_-]{43}$/);
+  assert.match(cookie, /^turnpike_oauth_[A-Za-z0-9_-]{8}=[A-Za-z0-9_-]{43}$/);
   assert.deepEqual(attributes, ["Path=/api/auth/oauth", "Max-Age=600", "HttpOnly", "SameSite=Lax"]);
   assert.notEqual((await begin("google")).cookie, cookie);
 
   const attempt = await begin("google"), answer = await comeBack(attempt, await decide(attempt));
-  assert.match(answer.headers["set-cookie"][0], /^turnpike_oauth=; Path=\/api\/auth\/oauth; Max-Age=0;/, "gone afterwards");
+  assert.match(answer.headers["set-cookie"][0], /^turnpike_oauth_[A-Za-z0-9_-]{8}=; Path=\/api\/auth\/oauth; Max-Age=0;/, "gone afterwards");
 });
 
 test("a state works in the browser it was made for, once, for ten minutes", async () => {
   const good = await begin("github"), back = await decide(good);
   const other = await begin("github"), [nonce, mac] = good.state.split(".");
   const flip = (text) => (text[0] === "A" ? "B" : "A") + text.slice(1);
+  const name = (attempt) => attempt.cookie.split("=")[0], value = (attempt) => attempt.cookie.split("=")[1];
   const withState = (state) => {
     const url = new URL(back);
     if (state === undefined) url.searchParams.delete("state");
@@ -136,12 +144,12 @@ test("a state works in the browser it was made for, once, for ten minutes", asyn
     ["no mac", good.cookie, withState(nonce)],
     ["cut mac", good.cookie, withState(`${nonce}.${mac.slice(0, -1)}`)],
     ["no cookie", undefined, back],
-    ["another browser's cookie", other.cookie, back],
-    ["empty cookie", "turnpike_oauth=", back],
-    ["the cookie twice", `${good.cookie}; ${other.cookie}`, back],
-    ["a cookie made of the state", `turnpike_oauth=${nonce}`, back],
+    ["another browser's cookie", `${name(good)}=${value(other)}`, back],
+    ["empty cookie", `${name(good)}=`, back],
+    ["the cookie twice", `${good.cookie}; ${name(good)}=${value(other)}`, back],
+    ["a cookie made of the state", `${name(good)}=${nonce}`, back],
   ];
-  for (const [name, cookie, url] of cases) isPage(await comeBack({ browser: new Visitor(), cookie }, url), 400, name);
+  for (const [why, cookie, url] of cases) isPage(await comeBack({ browser: new Visitor(), cookie }, url), 400, why);
   const elsewhere = new URL(back.href.replace("/github/", "/google/"));
   isPage(await comeBack({ browser: new Visitor(), cookie: good.cookie }, elsewhere), 400, "another provider's state");
 
@@ -261,7 +269,10 @@ test("only the two providers exist", async () => {
     for (const step of ["start", "callback?code=x&state=y"]) {
       const answer = await new Visitor().get(`/api/auth/oauth/${name}/${step}`, { check: false });
       assert.ok([400, 404].includes(answer.status), `${name}: ${answer.status}`);
-      assert.equal(typeof answer.body.error, "string");
+      // Only an address that has the callback's shape is known to be asked for by a browser.
+      const isCallback = step !== "start" && /^(gitlab|GitHub|github%20)$/.test(name);
+      if (isCallback) assert.match(answer.text, /<h1>/, name);
+      else assert.equal(typeof answer.body.error, "string", name);
     }
 });
 

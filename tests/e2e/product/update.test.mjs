@@ -33,7 +33,7 @@ async function release(verb, more) {
 }
 
 const publish = (more) => release("add", {
-  file: build, url: "https://dl.example.org/ide.zip", quality: "stable", version: "1.0.37", ...more,
+  file: build, url: "https://dl.example.org/ide.zip", quality: "stable", version: "1.0.37", sha256: digest("sha256"), ...more,
 });
 
 function ask(platform, commit, { quality = "stable", visitor = new Visitor(), ...rest } = {}) {
@@ -70,8 +70,8 @@ test("a published build is offered in exactly the shape that updaters read", asy
 });
 
 test("who has the newest build gets 204, by any prefix of its commit in any case", async () => {
-  const commit = newCommit().replace(/^..../, "aBcD");
-  await publish({ platform: "linux-x64", commit });
+  const commit = newCommit().replace(/^..../, "abcd");
+  await publish({ platform: "linux-x64", commit: commit.toUpperCase() });
   await offers("linux-x64", commit);
   for (const have of [commit, commit.toUpperCase(), commit.toLowerCase(), commit.slice(0, 4), commit.slice(0, 12).toUpperCase()]) {
     const answer = await ask("linux-x64", have);
@@ -161,7 +161,7 @@ test("a paused build is not offered, and nobody is sent back to an older one", a
   await publish({ platform, commit: older });
   await publish({ platform, commit: newer });
   await offers(platform, newer);
-  await release("pause", { platform, quality: "stable", commit: newer });
+  await release("pause", { platform, quality: "stable", commit: newer.toUpperCase() });
   await offers(platform, older);
   assert.equal((await ask(platform, newer)).status, 204);
   await release("resume", { platform, quality: "stable", commit: newer });
@@ -212,8 +212,9 @@ test("queries and tokens are ignored", async () => {
 test("publishing refuses what does not hold, and then publishes nothing", async () => {
   const commit = newCommit(), empty = path.join(folder, "empty");
   fs.writeFileSync(empty, "");
-  const good = { file: build, url: "https://dl.example.org/x", platform: "linux-x64", quality: "stable", commit, version: "1.0.0" };
+  const good = { file: build, url: "https://dl.example.org/x", platform: "linux-x64", quality: "stable", commit, version: "1.0.0", sha256: digest("sha256") };
   const cases = [
+    [{ sha256: undefined }, /--sha256 or --sha512/], [{ sha256: undefined, sha512: digest("sha512").slice(1) }, new RegExp(digest("sha512"))],
     [{ size: 69999 }, /70000/], [{ size: "many" }, /70000/], [{ sha256: "0".repeat(64) }, new RegExp(digest("sha256"))],
     [{ sha512: digest("sha256") }, new RegExp(digest("sha512"))], [{ file: "/nonexistent" }, /nonexistent/], [{ file: folder }, /file/i],
     [{ file: empty }, /empty/], [{ platform: "beos" }, /platform/], [{ quality: "nightly" }, /quality/], [{ commit: "xyz0" }, /commit/],
@@ -236,8 +237,8 @@ test("publishing refuses what does not hold, and then publishes nothing", async 
 test("right sizes and sums in any case are taken; a commit is published once for a platform", async () => {
   const commit = newCommit(), insider = { platform: "linux-x64", quality: "insider", commit };
   await publish({ ...insider, size: content.length, sha256: digest("sha256").toUpperCase(), sha512: digest("sha512") });
-  const twice = await turnpike(["release", "add", ...options({ file: build, url: "https://dl.example.org/x", version: "1", ...insider })]);
-  assert.notEqual(twice.status, 0);
+  const twice = await turnpike(["release", "add", ...options({ file: build, url: "https://dl.example.org/x", version: "1", sha512: digest("sha512"), ...insider, commit: commit.toUpperCase() })]);
+  assert.match(twice.stderr, /is published/);
   const { stdout } = await turnpike(["release", "list"]);
   assert.match(stdout, new RegExp(`linux-x64\\tinsider\\t${commit}\\t1.0.37\\t100%\\tlive`));
 });

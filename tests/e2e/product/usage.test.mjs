@@ -104,7 +104,7 @@ test("all faults of an event are listed", async () => {
 test("what is no event is refused and stores nothing", async () => {
   const person = await signIn();
   const cases = [
-    undefined, "{", "[]x", "null", "1", '"text"', [[event()]], [1], [event(), {}], {}, event({ ts: -1 }), event({ ts: 1e15 }),
+    undefined, "{", "[]x", "null", "1", '"text"', [[event()]], [1], [event(), {}], {}, event({ ts: -1 }), event({ ts: 0 }), event({ ts: 1e15 }),
     event({ ts: 1714000000.5 }), event({ model: "" }), event({ model: "m".repeat(101) }), event({ provider: "p".repeat(65) }),
     event({ id: "" }), event({ id: "i".repeat(65) }), '{"ts":1,"ts":2,"model":"m","provider":"p"}',
     '{"ts":1,"model":"m\\u0000","provider":"p"}', '{"ts":1,"model":"\\ud800","provider":"p"}',

@@ -1,0 +1,50 @@
+/* The export, which is written in pages: what export.c and export_usage.c share. */
+#ifndef TURNPIKE_EXPORT_H
+#define TURNPIKE_EXPORT_H
+
+#include "product.h"
+
+/* EXPORT_PAGE_ROWS: the LIMIT of the *_page statements. */
+enum { EXPORT_PAGE_ROWS = 1000, EXPORT_TEXT_BYTES = 100 * 4 + 1 };
+
+/* Where a page begins: at the start, or behind the last row of the one before. Texts are copied,
+ * since that page's memory is given up. */
+struct export_place {
+	bool is_start;
+	u64 id;
+	i64 at_us, day;
+	char text[2][EXPORT_TEXT_BYTES];
+};
+
+struct export_usage {
+	const char *id, *model, *provider;
+	i64 at_us, input_tokens, output_tokens, cached_tokens, cache_write_tokens, cost_micro;
+};
+SCHEMA_DECLARE(export_usage);
+
+struct export_usage_day {
+	const char *day, *provider, *model;
+	i64 calls, cost_micro;
+};
+SCHEMA_DECLARE(export_usage_day);
+
+struct export_turn {
+	const char *id, *day;
+};
+SCHEMA_DECLARE(export_turn);
+
+struct export_turn_day {
+	const char *day;
+	i64 used;
+};
+SCHEMA_DECLARE(export_turn_day);
+
+/* A page each: fills *ret with structs of the part's schema and moves the place. */
+#define EXPORT_PAGE(name) \
+	int name(struct req *r, struct export_place *at, const void **ret, size_t *ret_n)
+EXPORT_PAGE(export_usage_page);
+EXPORT_PAGE(export_usage_day_page);
+EXPORT_PAGE(export_turn_page);
+EXPORT_PAGE(export_turn_day_page);
+
+#endif
