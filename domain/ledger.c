@@ -258,7 +258,7 @@ static int reset_apply(struct db *db, void *arg)
 	}
 	struct account *allowance = book.fund[FUND_ALLOWANCE];
 	TRY(sql_lot_end(db, c->in->now_us, allowance->account_id, c->ret->transfer_id, NULL));
-	allowance->expires_at_us = (struct opt_i64){true, c->in->now_us};
+	TRY(book_expire_fund(&book, allowance, &c->in->cause));
 	TRY(book_expire(&book));
 	return book_close(&book);
 }

@@ -62,6 +62,8 @@ int lots_burn(struct book *book, const struct leg *leg, i64 amount);
 int lots_add(struct book *book, const struct leg *leg, const char *source, u64 transfer_id);
 /* Takes credit whose time has passed and that is not reserved. */
 int book_expire(struct book *book);
+/* The same of one fund; why its credit ended, when that is not the lot's own time (may be NULL). */
+int book_expire_fund(struct book *book, struct account *account, const struct ledger_cause *why);
 /* Writes every account that changed, and the user's view of them. */
 int book_close(struct book *book);
 

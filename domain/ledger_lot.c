@@ -41,8 +41,8 @@ int lots_add(struct book *book, const struct leg *leg, const char *source, u64 t
 		NULL);
 }
 
-static int expire_lot(
-	struct book *book, struct account *from, const struct lot_open_row *lot, i64 amount)
+static int expire_lot(struct book *book, struct account *from, const struct lot_open_row *lot,
+	i64 amount, const struct ledger_cause *why)
 {
 	struct arena *a = book->db->arena;
 	unsigned long long id = lot->lot_id;
@@ -51,6 +51,10 @@ static int expire_lot(
 		.key = arena_printf(a, "expire:%llu:%lld", id, (long long)lot->remaining),
 		.reference_kind = "lot",
 		.reference_id = arena_printf(a, "%llu", id),
+		.request_id = why != NULL ? why->request_id : NULL,
+		.note = why != NULL
+				? arena_printf(a, "%s %s", why->reference_kind, why->reference_id)
+				: NULL,
 	};
 	struct account *house;
 	struct ledger_posted posted;
@@ -63,7 +67,7 @@ static int expire_lot(
 	return book_post(book, &post, &posted);
 }
 
-static int expire_fund(struct book *book, struct account *account)
+int book_expire_fund(struct book *book, struct account *account, const struct ledger_cause *why)
 {
 	struct opt_i64 next = {false, 0};
 	struct lot_open_row *lot;
@@ -76,7 +80,7 @@ static int expire_fund(struct book *book, struct account *account)
 			continue;
 		if (lot[i].expires_at_us.value <= book->now_us && room > 0) {
 			i64 take = left < room ? left : room;
-			TRY(expire_lot(book, account, &lot[i], take));
+			TRY(expire_lot(book, account, &lot[i], take, why));
 			left -= take;
 		}
 		if (left > 0 && (!next.has || lot[i].expires_at_us.value < next.value))
@@ -92,7 +96,7 @@ int book_expire(struct book *book)
 	for (size_t i = 0; i < FUND_MAX; i++) {
 		struct account *account = book->fund[i];
 		if (account->expires_at_us.has && account->expires_at_us.value <= book->now_us)
-			TRY(expire_fund(book, account));
+			TRY(book_expire_fund(book, account, NULL));
 	}
 	return 0;
 }
