@@ -86,10 +86,27 @@ test("adjusting takes what there is, never more", async () => {
   for (const cents of ["0", "-1", "1.5", "1e3", "", "9223372036854775807", "9223372036854775808"]) {
     await refused(/\S/, ...change("grant", cents));
   }
+  await refused(/--micro/, "grant", "--user", person.email, "--cents", "1", "--micro", "1", "--reason", "x");
   await refused(/no user/, "grant", "--user", "nobody@example.org", "--cents", "1", "--reason", "x");
   await refused(/usage/, "grant", "--user", person.email, "--cents", "1");
   await refused(/no entry/, "explain", "--user", person.email, "--entry", "1.1");
   assert.equal((await person.me()).topup_balance_cents, 357);
+  await done("verify");
+});
+
+test("a new allowance takes the place of what was left of the old one", async () => {
+  const person = await signIn();
+  const allow = (...amount) => done("allowance", "--user", person.email, "--reason", "contract 7", ...amount);
+  await allow("--cents", "800");
+  await allow("--micro", "12349999", "--days", "7");
+  const { balance_cents, topup_balance_cents } = await person.me();
+  assert.deepEqual([balance_cents, topup_balance_cents], [1234, 0]);
+  const said = await done("explain", "--user", person.email);
+  assert.match(said, /-800\.0000 cents, then 1234\.9999\texpire by lot \d+: operator \S+\n/);
+  assert.match(said, /allowance by operator \S+: contract 7\n/);
+  await allow("--cents", "0");
+  assert.equal((await person.me()).balance_cents, 0);
+  for (const days of ["0", "-1", "3661", "x"]) await refused(/usage/, "allowance", "--user", person.email, "--cents", "1", "--reason", "x", "--days", days);
   await done("verify");
 });
 

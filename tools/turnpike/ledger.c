@@ -13,15 +13,19 @@
 #include "gen/sql.h"
 #include "turnpike.h"
 
-enum { ROWS_MAX = 10000, ROWS_DEFAULT = 50 };
+enum { ROWS_MAX = 10000, ROWS_DEFAULT = 50, DAYS_MAX = 3660, DAYS_DEFAULT = 30 };
+
+#define DAY_US S_TO_US(86400)
 
 static const char usage[] =
 	"ledger verify\n"
-	"     ledger grant   --user EMAIL --cents N --reason TEXT [--key KEY]\n"
-	"     ledger adjust  --user EMAIL --cents [-]N --reason TEXT [--key KEY]\n"
-	"     ledger refund  --user EMAIL --reason TEXT [--cents N] [--hold HOLD] [--key KEY]\n"
-	"     ledger balance --user EMAIL\n"
-	"     ledger explain --user EMAIL [--entry ID] [--rows N]";
+	"     ledger grant     --user EMAIL --cents N --reason TEXT [--key KEY]\n"
+	"     ledger adjust    --user EMAIL --cents [-]N --reason TEXT [--key KEY]\n"
+	"     ledger refund    --user EMAIL --reason TEXT [--cents N] [--hold HOLD] [--key KEY]\n"
+	"     ledger allowance --user EMAIL --cents N --reason TEXT [--days N] [--key KEY]\n"
+	"     ledger balance   --user EMAIL\n"
+	"     ledger explain   --user EMAIL [--entry ID] [--rows N]\n"
+	"--micro N instead of --cents N: in micro-dollars, of which a cent has 10000.";
 
 static int verify(struct command_context *c)
 {
@@ -83,13 +87,20 @@ static const char *operator_name(void)
 	return account != NULL ? account->pw_name : "unknown";
 }
 
-static bool read_cents(const char *text, i64 *ret_micro)
+/* What --cents or --micro says; nothing when neither is given. */
+static bool read_amount(int argc, char **argv, struct opt_i64 *ret_micro)
 {
+	const char *cents = argument(argc, argv, "--cents", NULL);
+	const char *micro = argument(argc, argv, "--micro", NULL), *text = cents ? cents : micro;
 	i64 value;
 
-	if (text != NULL && str_to_i64(text, &value) && money_of_cents(value, ret_micro))
+	*ret_micro = (struct opt_i64){.has = text != NULL};
+	if (text == NULL)
 		return true;
-	fprintf(stderr, "--cents needs a whole number of cents.\n");
+	if ((cents == NULL || micro == NULL) && str_to_i64(text, &value) &&
+		money_multiply(value, cents != NULL ? MICRO_PER_CENT : 1, &ret_micro->value))
+		return true;
+	fprintf(stderr, "--cents or --micro needs a whole number.\n");
 	return false;
 }
 
@@ -106,22 +117,40 @@ static int report(struct command_context *c, u64 user_id, const struct ledger_po
 	return EXIT_FINE;
 }
 
+/* The change that the verb names. */
+static int post(struct command_context *c, const char *verb, const struct ledger_change *what,
+	const char *hold_id, i64 days, struct ledger_posted *ret)
+{
+	if (str_equal(verb, "grant"))
+		return ledger_grant(&c->db, what, ret);
+	if (str_equal(verb, "refund"))
+		return ledger_refund(&c->db, what, hold_id, ret);
+	if (str_equal(verb, "allowance"))
+		return ledger_reset_allowance(&c->db, what, what->now_us + days * DAY_US, ret);
+	return ledger_adjust(&c->db, what, ret);
+}
+
 static int change(struct command_context *c, int argc, char **argv)
 {
 	const char *verb = argv[1], *hold_id = argument(argc, argv, "--hold", NULL);
-	const char *amount = argument(argc, argv, "--cents", NULL);
+	const char *days = argument(argc, argv, "--days", NULL);
 	const char *reason = argument(argc, argv, "--reason", NULL);
 	const char *key = argument(argc, argv, "--key", random_token(&c->arena));
-	bool is_refund = str_equal(verb, "refund");
 	struct ledger_change what = {.now_us = clock_now_us()};
 	struct ledger_posted posted;
+	struct opt_i64 amount;
+	i64 n_days = DAYS_DEFAULT;
 
-	if (reason == NULL || (hold_id != NULL && !is_refund) ||
-		(amount == NULL && hold_id == NULL))
-		return command_usage(usage);
-	if (!find_user(c, argc, argv, &what.user_id) ||
-		(amount != NULL && !read_cents(amount, &what.amount)))
+	if (!read_amount(argc, argv, &amount))
 		return EXIT_USAGE;
+	if (reason == NULL || (hold_id != NULL && !str_equal(verb, "refund")) ||
+		(!amount.has && hold_id == NULL) ||
+		(days != NULL && (!str_equal(verb, "allowance") || !str_to_i64(days, &n_days) ||
+					 n_days < 1 || n_days > DAYS_MAX)))
+		return command_usage(usage);
+	if (!find_user(c, argc, argv, &what.user_id))
+		return EXIT_USAGE;
+	what.amount = amount.value;
 	what.cause = (struct ledger_cause){
 		.key = arena_printf(&c->arena, "operator:%s", key),
 		.reference_kind = hold_id != NULL ? "hold" : "operator",
@@ -129,11 +158,9 @@ static int change(struct command_context *c, int argc, char **argv)
 		.note = hold_id != NULL ? arena_printf(&c->arena, "%s: %s", operator_name(), reason)
 					: reason,
 	};
-	int rc = is_refund		    ? ledger_refund(&c->db, &what, hold_id, &posted)
-		 : str_equal(verb, "grant") ? ledger_grant(&c->db, &what, &posted)
-					    : ledger_adjust(&c->db, &what, &posted);
-	return rc != 0 ? command_failed(c, "Nothing was changed")
-		       : report(c, what.user_id, &posted);
+	if (post(c, verb, &what, hold_id, n_days, &posted) != 0)
+		return command_failed(c, "Nothing was changed");
+	return report(c, what.user_id, &posted);
 }
 
 static int balance(struct command_context *c, int argc, char **argv)
@@ -243,7 +270,8 @@ int command_ledger(struct command_context *c, int argc, char **argv)
 
 	if (argc == 2 && str_equal(verb, "verify"))
 		return verify(c);
-	if (str_equal(verb, "grant") || str_equal(verb, "adjust") || str_equal(verb, "refund"))
+	if (str_equal(verb, "grant") || str_equal(verb, "adjust") || str_equal(verb, "refund") ||
+		str_equal(verb, "allowance"))
 		return change(c, argc, argv);
 	if (str_equal(verb, "balance"))
 		return balance(c, argc, argv);
