@@ -1,6 +1,8 @@
 -- Money: accounts in double entry, credit by lot, and what is held for calls under way. Amounts are
 -- integers of the account's asset (usd_micro: 1e-6 USD); positive is what the owner has.
--- domain/ledger.h says what each table promises; `turnpike ledger verify` proves it.
+-- domain/ledger.h says what each table promises; `turnpike ledger verify` proves it. users.topup_micro and
+-- allowance_micro are a copy for the look-up of a token, which every call makes and which two more tables would make
+-- twice as long: only the ledger writes them, in the transaction that moves the balance.
 
 CREATE TABLE ledger_account (
 	account_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
