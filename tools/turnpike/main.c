@@ -28,6 +28,8 @@ static const struct command {
 		"doctor: check this installation; every fault with its fix"},
 	{"incident", command_incident, true,
 		"incident open|update|resolve|pin|unpin|list: the status page"},
+	{"ledger", command_ledger, true,
+		"ledger verify|grant|adjust|refund|balance|explain: the books, and users' credit"},
 	{"migrate", command_migrate, true,
 		"migrate [--dry-run] [--dir DIR]: bring the database up to date"},
 	{"nginx", command_nginx, true,

@@ -23,6 +23,7 @@ enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_FAILED = 70 };
 COMMAND(catalog);
 COMMAND(doctor);
 COMMAND(incident);
+COMMAND(ledger);
 COMMAND(migrate);
 COMMAND(nginx);
 COMMAND(openapi);
