@@ -18,5 +18,8 @@ void clock_sleep_us(i64 us);
 char *clock_date(struct arena *a, i64 at_us);
 char *clock_http_date(struct arena *a, i64 at_us);
 char *clock_iso8601(struct arena *a, i64 at_us);
+/* The same back: "2026-01-31T12:34:56Z", with any number of decimals, also with an offset as
+ * "+01:00". False when text is anything else. */
+bool clock_from_iso8601(const char *text, i64 *ret_at_us);
 
 #endif
