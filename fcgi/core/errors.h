@@ -47,6 +47,7 @@ struct fail {
 	i64 retry_after_s;  /* 0: none */
 	struct fail_extra extra[FAIL_EXTRAS_MAX];
 	size_t n_extra;
+	const char *path; /* stands before the fields of faults ("models[2]."); NULL: names alone */
 	struct fault fault[FAULTS_MAX];
 	size_t n_fault;
 };

@@ -14,8 +14,7 @@ static const struct route routes[] = {
 	ROUTE(GET, "/api/counter/founding", NONE, GENERAL, PUBLIC_CORS, product_founding, NO_IN,
 		OUT(product_founding), 200, "Founding places left", .cache_s = 30),
 	ROUTE(GET, "/api/v2/status/public", NONE, GENERAL, PUBLIC_CORS, product_status, NO_IN,
-		OUT(product_status), 200, "State of the components, and incidents", .cache_s = 30,
-		.pool = POOL_OPS),
+		OUT(product_status), 200, "State of the components, and incidents", .cache_s = 30),
 
 	/* 2. Sign-in */
 	ROUTE(POST, "/api/auth/request-code", NONE, AUTH, 0, product_code_request,
@@ -73,7 +72,7 @@ static const struct route routes[] = {
 	ROUTE(GET, "/api/update/{platform}/{quality}/{commit}", NONE, GENERAL, PUBLIC_CORS,
 		product_update_get, IN(product_update_in), OUT(product_update), 200,
 		"The newest build, or 204 when the client has it", .other_status = 204,
-		ERRORS(E_INVALID_PLATFORM, E_NOT_FOUND)),
+		.pool = POOL_OPS, ERRORS(E_INVALID_PLATFORM, E_NOT_FOUND)),
 };
 
 static const char *const prefixes[] = {"/api/", NULL};

@@ -7,7 +7,7 @@ import { clean, eventually, randomEmail, sleep, start } from "./support.mjs";
 
 let stack, someone;
 before(async () => {
-  stack = await start(4, { config: { "database.timeout": 2 } });
+  stack = await start(4, { config: { "database.timeout": 2, "pool.core.threads": 8 } });
   someone = await stack.signIn();
 });
 after(() => stack?.down());
@@ -56,7 +56,7 @@ async function used(visitor) {
   return (await visitor.get("/api/usage/check")).body.used;
 }
 
-test("a database that answers no more cuts an export off in the middle; before its first byte it is a 503", async () => {
+test("a database that answers no more cuts an export off in the middle; before its first byte it is a 503", async (t) => {
   const person = await stack.signIn();
   const id = await stack.number(`SELECT user_id FROM users WHERE email = '${person.email}'`);
   await stack.sql(`INSERT INTO usage_event (user_id, at_us, model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, cost_micro)
@@ -66,7 +66,7 @@ test("a database that answers no more cuts an export off in the middle; before i
   assert.equal(whole.body.usage.length, 5000);
 
   const asked = async (table) => {
-    const lock = stack.session();
+    const lock = stack.session(t);
     await lock.run(`LOCK TABLES ${table} WRITE`);
     const answer = await person.get("/api/account/export").catch((error) => error);
     await lock.end();
@@ -158,7 +158,7 @@ test("while the database is away, what does not need it works and the rest says 
 test("connections that are killed between and inside statements", async (t) => {
   const counter = await stack.signIn();
   const turns = new Turns(counter);
-  const root = stack.session();
+  const root = stack.session(t);
   let killed = 0;
   const load = stack.pace("/api/account/me", { token: someone.token, rate: 300, connections: 20, seconds: 4 });
   const until = performance.now() + 3500;
@@ -200,7 +200,7 @@ test("a read-only server: reading goes on, writing is 503 and leaves nothing", a
 });
 
 test("a locked table costs those who need it two seconds, and others nothing", async (t) => {
-  const lock = stack.session();
+  const lock = stack.session(t);
   await lock.run("LOCK TABLES turn_count WRITE");
   const held = Array.from({ length: 6 }, () => someone.get("/api/usage/check")); // of eight threads
   await eventually(async () => assert.equal((await stack.sql("SHOW PROCESSLIST")).filter((row) => /turn_count/.test(row[7])).length, 6));
@@ -223,10 +223,10 @@ test("a locked table costs those who need it two seconds, and others nothing", a
   assert.equal((await someone.get("/api/usage/check")).status, 200);
 });
 
-test("a locked row: bounded, and right afterwards", async () => {
+test("a locked row: bounded, and right afterwards", async (t) => {
   const visitor = await stack.signIn();
   await visitor.post("/api/usage/increment", { turn_id: "first" });
-  const lock = stack.session();
+  const lock = stack.session(t);
   await lock.run("BEGIN");
   await lock.run(`SELECT * FROM turn_count WHERE user_id = (SELECT user_id FROM users WHERE email = '${visitor.email}') FOR UPDATE`);
   const answer = await visitor.post("/api/usage/increment", { turn_id: "second" });

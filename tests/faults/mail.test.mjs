@@ -108,11 +108,11 @@ test("the mail server is away: codes can be asked for, and are sent once when it
   assert.deepEqual([length, error], [0, "NULL"], "the code is not kept");
 });
 
-test("jobs killed between sending and noting it: sent again under the same Message-ID", async () => {
+test("jobs killed between sending and noting it: sent again under the same Message-ID", async (t) => {
   const email = "slow@example.org"; // the sink takes 3 s to say yes
   const id = await ask(email);
   await eventually(async () => assert.equal((await row(id)).attempts, 1)); // taken, and on its way
-  const lock = stack.session();
+  const lock = stack.session(t);
   await lock.run("BEGIN");
   await lock.run(`SELECT * FROM outbox WHERE public_id = '${id}' FOR UPDATE`);
   await eventually(() => assert.equal(sink.mails(email).length, 1));

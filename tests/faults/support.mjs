@@ -121,7 +121,12 @@ class Stack {
     await eventually(() => { if (alive(pid)) throw new Error("mariadbd lives"); });
   }
 
-  session() { return new SqlSession(this); }
+  // A session of its own, whose locks go at the latest when the test ends, also a failed one.
+  session(t) {
+    const session = new SqlSession(this);
+    t.after(() => session.end());
+    return session;
+  }
 }
 
 // A visitor of one stack.
@@ -160,10 +165,11 @@ class SqlSession {
   }
 
   end() {
-    return new Promise((resolve) => {
+    this.ended ??= new Promise((resolve) => {
       this.client.on("close", resolve);
       this.client.stdin.end();
     });
+    return this.ended;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -37,6 +38,9 @@ static void process_exec(const struct supervisor *s, const struct slot *slot, pi
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &s->signals, NULL);
 	dup2(STDERR_FILENO, STDOUT_FILENO);
+	/* libcurl of Debian brings GnuTLS along and does not use it: without this it sets itself up
+	 * in each process, for 0.7 MiB. */
+	setenv("GNUTLS_NO_IMPLICIT_INIT", "1", 1);
 	if (slot->pool == NULL) {
 		snprintf(text, sizeof(text), "exec %s", slot->command);
 		execl("/bin/sh", "sh", "-c", text, NULL);
