@@ -26,7 +26,8 @@ int journal_new(struct journal *j, const char *dir, const char *pool, size_t n_r
 		return -1;
 	/* Nobody sees the file before it is locked: orphans are looked for under the same lock. */
 	if (mapped_make(j->path, bytes, &j->mapped) &&
-		flock(j->mapped.fd, LOCK_EX | LOCK_NB) == 0 && mapped_publish(&j->mapped, j->path)) {
+		flock(j->mapped.fd, LOCK_EX | LOCK_NB) == 0 &&
+		mapped_publish(&j->mapped, j->path)) {
 		j->head = j->mapped.data;
 		j->head->n_records = n_records;
 		j->head->magic = magic;
@@ -53,8 +54,7 @@ static bool adopt(struct journal *j)
 {
 	struct stat st, named;
 
-	if (stat(j->path, &named) != 0 ||
-		!mapped_open(j->path, (size_t)named.st_size, &j->mapped))
+	if (stat(j->path, &named) != 0 || !mapped_open(j->path, (size_t)named.st_size, &j->mapped))
 		return false;
 	j->head = j->mapped.data;
 	/* It may have been settled and removed while we waited for the lock. */

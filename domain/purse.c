@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,14 +14,14 @@
 #include "settle.h"
 
 enum {
-	SLACK_MS = 200,		/* how long a lease may hold more than its calls need */
-	SLACK_CALLS = 64,	/* and for how many calls of the size of the last one */
-	RECALL_MS = 250,	/* until other processes have given their slack back */
-	SETTLE_DELAY_MS = 4,	/* from a call's end, so that its answer goes out first */
-	SETTLE_EVERY_MS = 20,	/* and at least so long between two settlements */
-	LEASE_S = 120,		/* a lease ends so long after its last renewal */
+	SLACK_MS = 200,	      /* how long a lease may hold more than its calls need */
+	SLACK_CALLS = 64,     /* and for how many calls of the size of the last one */
+	RECALL_MS = 250,      /* until other processes have given their slack back */
+	SETTLE_DELAY_MS = 4,  /* from a call's end, so that its answer goes out first */
+	SETTLE_EVERY_MS = 20, /* and at least so long between two settlements */
+	LEASE_S = 120,	      /* a lease ends so long after its last renewal */
 	RENEW_S = 30,
-	RETRY_MS = 500,		/* after the database failed */
+	RETRY_MS = 500, /* after the database failed */
 	STOP_S = 10,
 	HASH_SLOTS = 2 * LEASES_MAX,
 	ARENA_CEILING_BYTES = 64 * 1024 * 1024,
@@ -45,11 +46,12 @@ struct purse {
 	struct lease_record *lease;
 };
 
-static struct {
+static struct purses {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a purse is no longer busy */
 	pthread_cond_t work;	/* the settler has something to do */
 	struct purse purse[LEASES_MAX];
+	size_t n_purses;	   /* those after it were never used */
 	unsigned slot[HASH_SLOTS]; /* 1 + index of the purse; open addressing */
 	unsigned free_purse[LEASES_MAX], free_record;
 	size_t n_free_purses, n_records, n_calls, n_unsettled;
@@ -59,7 +61,7 @@ static struct {
 	char dir[256];
 	struct journal journal;
 	pthread_t thread;
-} self = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+} self;
 
 /* --- look-up ---------------------------------------------------------------------------------- */
 
@@ -87,6 +89,8 @@ static struct purse *purse_make(u64 user_id)
 		i = (i + 1) % HASH_SLOTS;
 	self.slot[i] = index + 1;
 	struct purse *purse = &self.purse[index];
+	if (index >= self.n_purses)
+		self.n_purses = index + 1;
 	*purse = (struct purse){.user_id = user_id, .lease = &self.journal.head->lease[index]};
 	return purse;
 }
@@ -344,7 +348,7 @@ static struct purse *most_due(i64 *ret_at_us)
 	struct purse *first = NULL;
 
 	*ret_at_us = INT64_MAX;
-	for (size_t i = 0; i < LEASES_MAX; i++) {
+	for (size_t i = 0; i < self.n_purses; i++) {
 		i64 at_us = due_at(&self.purse[i]);
 		if (at_us < *ret_at_us) {
 			*ret_at_us = at_us;
@@ -497,6 +501,7 @@ int purses_start(const struct options *options, struct db_pool *db_pool, const c
 	pthread_condattr_t monotonic;
 	pthread_attr_t attributes;
 
+	memset(&self, 0, sizeof(self));
 	snprintf(self.dir, sizeof(self.dir), "%s/shm", options->state_dir);
 	if (journal_new(&self.journal, self.dir, pool, n_calls + 1) != 0) {
 		snprintf(why, why_size, "cannot make a file for calls in %s: %s", self.dir,
@@ -504,6 +509,8 @@ int purses_start(const struct options *options, struct db_pool *db_pool, const c
 		return -1;
 	}
 	self.db_pool = db_pool;
+	pthread_mutex_init(&self.lock, NULL);
+	pthread_cond_init(&self.changed, NULL);
 	for (unsigned i = LEASES_MAX; i > 0; i--)
 		self.free_purse[self.n_free_purses++] = i - 1;
 	for (unsigned i = (unsigned)n_calls; i > 0; i--) {

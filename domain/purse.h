@@ -1,8 +1,8 @@
 /* Admitting calls without a commit for each. A purse is what this process has leased of a user's
  * credit (ledger_lease_set()); calls are admitted from it in memory, and one thread settles what
- * they cost, many at a time. A lease is durable before any upstream is asked, so what is admitted is
- * always reserved; while money is short a lease is exactly what its calls need, and what it has on
- * top is given back after SLACK_MS, so that no call is refused for money that lies idle. */
+ * they cost, many at a time. A lease is durable before any upstream is asked, so what is admitted
+ * is always reserved; while money is short a lease is exactly what its calls need, and what it has
+ * on top is given back after SLACK_MS, so that no call is refused for money that lies idle. */
 #ifndef TURNPIKE_PURSE_H
 #define TURNPIKE_PURSE_H
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../fcgi/core/buf.h"
 #include "../fcgi/core/clock.h"
 #include "../fcgi/core/log.h"
 #include "../fcgi/core/str.h"
@@ -77,8 +78,14 @@ static int insert_calls(struct db *db, const struct work *w)
 		put_call(&calls, w->call[i]);
 	}
 	buf_char(&calls, ']');
-	return sql_ai_calls_insert(db, w->in->lease.user_id, w->ret->transfer_id,
-		w->in->lease.now_us, calls.data, NULL);
+	return sql_ai_calls_insert(db,
+		&(struct ai_calls_insert_in){
+			.user_id = w->in->lease.user_id,
+			.transfer_id = w->ret->transfer_id,
+			.settled_at_us = w->in->lease.now_us,
+			.calls = calls.data,
+		},
+		NULL);
 }
 
 /* A charge's sums for one model and provider. */
