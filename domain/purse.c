@@ -14,12 +14,13 @@
 #include "settle.h"
 
 enum {
-	SLACK_MS = 200,	      /* how long a lease may hold more than its calls need */
-	SLACK_CALLS = 64,     /* and for how many calls of the size of the last one */
-	RECALL_MS = 250,      /* until other processes have given their slack back */
-	SETTLE_DELAY_MS = 4,  /* from a call's end, so that its answer goes out first */
-	SETTLE_EVERY_MS = 20, /* and at least so long between two settlements */
-	LEASE_S = 120,	      /* a lease ends so long after its last renewal */
+	SLACK_MS = 200,	       /* how long a lease may hold more than its calls need */
+	SLACK_CALLS = 64,      /* and for how many calls of the size of the last one */
+	RECORD_WAIT_MS = 2000, /* for a record, when too many calls are unsettled */
+	RECALL_MS = 250,       /* until other processes have given their slack back */
+	SETTLE_DELAY_MS = 4,   /* from a call's end, so that its answer goes out first */
+	SETTLE_EVERY_MS = 20,  /* and at least so long between two settlements */
+	LEASE_S = 120,	       /* a lease ends so long after its last renewal */
 	RENEW_S = 30,
 	RETRY_MS = 500, /* after the database failed */
 	STOP_S = 10,
@@ -120,6 +121,18 @@ static void purse_drop(struct purse *purse)
 static struct call_record *record_at(unsigned index)
 {
 	return &self.journal.head->record[index];
+}
+
+static unsigned record_index(const struct call_record *r)
+{
+	return (unsigned)(r - self.journal.head->record);
+}
+
+static void record_free(struct call_record *r)
+{
+	atomic_store_explicit(&r->state, RECORD_FREE, memory_order_release);
+	r->next = self.free_record;
+	self.free_record = record_index(r);
 }
 
 /* --- admission -------------------------------------------------------------------------------- */
@@ -252,27 +265,43 @@ static void record_fill(struct call_record *r, const struct purse *p, const stru
 	atomic_store_explicit(&r->state, RECORD_HELD, memory_order_release);
 }
 
-static int admit(struct db *db, const struct call_request *q, struct call_record **ret)
+/* A free record; while there is none the settler is behind, and callers wait for it. */
+static struct call_record *take_record(void)
 {
-	struct purse *p = purse_find(q->user_id);
+	struct timespec until;
 
-	if (self.is_stopping || self.free_record == 0 ||
-		(p == NULL && (p = purse_make(q->user_id)) == NULL))
-		return fail_later(db->fail, E_UNAVAILABLE, 1);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += RECORD_WAIT_MS / 1000;
+	while (self.free_record == 0 && !self.is_stopping)
+		if (pthread_cond_timedwait(&self.changed, &self.lock, &until) != 0)
+			return NULL;
+	if (self.is_stopping)
+		return NULL;
 	struct call_record *r = record_at(self.free_record);
 	self.free_record = r->next;
-	int rc = take(p, db, q->estimate);
-	if (rc != 0) {
-		r->next = self.free_record;
-		self.free_record = (unsigned)(r - self.journal.head->record);
-		if (is_empty(p))
-			purse_drop(p);
-		return rc;
+	return r;
+}
+
+static int admit(struct db *db, const struct call_request *q, struct call_record **ret)
+{
+	struct call_record *r = take_record();
+	struct purse *p = purse_find(q->user_id);
+
+	if (p == NULL)
+		p = purse_make(q->user_id);
+	int rc = r == NULL || p == NULL ? fail_later(db->fail, E_UNAVAILABLE, 1)
+					: take(p, db, q->estimate);
+	if (rc == 0) {
+		record_fill(r, p, q);
+		self.n_calls++;
+		*ret = r;
+		return 0;
 	}
-	record_fill(r, p, q);
-	self.n_calls++;
-	*ret = r;
-	return 0;
+	if (r != NULL)
+		record_free(r);
+	if (p != NULL && is_empty(p))
+		purse_drop(p);
+	return rc;
 }
 
 int purse_admit(struct db *db, const struct call_request *q, struct call_record **ret)
@@ -300,7 +329,7 @@ void purse_running(struct call_record *r)
 
 void purse_finish(struct call_record *r)
 {
-	unsigned index = (unsigned)(r - self.journal.head->record);
+	unsigned index = record_index(r);
 	i64 now_us = clock_mono_us();
 
 	r->latency_us = now_us - r->started_mono_us;
@@ -380,22 +409,18 @@ static void batch_take(struct purse *p, struct batch *b)
 static void batch_give_back(struct purse *p, struct batch *b)
 {
 	if (p->first_done == 0 && b->n > 0)
-		p->last_done = (unsigned)(b->call[b->n - 1] - self.journal.head->record);
+		p->last_done = record_index(b->call[b->n - 1]);
 	while (b->n > 0) {
 		struct call_record *r = b->call[--b->n];
 		r->next = p->first_done;
-		p->first_done = (unsigned)(r - self.journal.head->record);
+		p->first_done = record_index(r);
 	}
 }
 
 static void batch_free(struct batch *b)
 {
-	for (size_t i = 0; i < b->n; i++) {
-		struct call_record *r = b->call[i];
-		atomic_store_explicit(&r->state, RECORD_FREE, memory_order_release);
-		r->next = self.free_record;
-		self.free_record = (unsigned)(r - self.journal.head->record);
-	}
+	for (size_t i = 0; i < b->n; i++)
+		record_free(b->call[i]);
 	self.n_unsettled -= b->n;
 }
 
@@ -510,7 +535,6 @@ int purses_start(const struct options *options, struct db_pool *db_pool, const c
 	}
 	self.db_pool = db_pool;
 	pthread_mutex_init(&self.lock, NULL);
-	pthread_cond_init(&self.changed, NULL);
 	for (unsigned i = LEASES_MAX; i > 0; i--)
 		self.free_purse[self.n_free_purses++] = i - 1;
 	for (unsigned i = (unsigned)n_calls; i > 0; i--) {
@@ -520,6 +544,7 @@ int purses_start(const struct options *options, struct db_pool *db_pool, const c
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&self.work, &monotonic);
+	pthread_cond_init(&self.changed, &monotonic);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	if (pthread_create(&self.thread, &attributes, settler, NULL) != 0) {
