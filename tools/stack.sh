@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The private MariaDB, nginx and supervisor of one stack: configured, started, brought up to date. Used by up.
-POOLS=(core auth ops sandbox)
+POOLS=(core auth ai tab ops sandbox)
 PROGRAMS=(turnpike turnpike-worker turnpike-jobs turnpike-smtp-sink turnpike-supervise)
 # shellcheck disable=SC2153 # PORT comes from lib.sh
 SINK_PORT=$((PORT + 1))

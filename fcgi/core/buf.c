@@ -59,6 +59,26 @@ void buf_i64(struct buf *b, i64 number)
 	buf_bytes(b, p, (size_t)(digits + sizeof(digits) - p));
 }
 
+void buf_decimal(struct buf *b, i64 number, int decimals)
+{
+	u64 unit = 1, magnitude = number < 0 ? 0 - (u64)number : (u64)number;
+
+	for (int i = 0; i < decimals; i++)
+		unit *= 10;
+	if (number < 0)
+		buf_char(b, '-');
+	buf_i64(b, (i64)(magnitude / unit));
+	u64 rest = magnitude % unit;
+	if (rest == 0)
+		return;
+	buf_char(b, '.');
+	while (rest != 0) {
+		unit /= 10;
+		buf_char(b, (char)('0' + rest / unit));
+		rest %= unit;
+	}
+}
+
 void buf_printf(struct buf *b, const char *format, ...)
 {
 	va_list args;

@@ -46,6 +46,11 @@ char *clock_date(struct arena *a, i64 at_us)
 	return formatted(a, at_us, "%Y-%m-%d");
 }
 
+char *clock_http_date(struct arena *a, i64 at_us)
+{
+	return formatted(a, at_us, "%a, %d %b %Y %H:%M:%S GMT");
+}
+
 char *clock_iso8601(struct arena *a, i64 at_us)
 {
 	return formatted(a, at_us, "%Y-%m-%dT%H:%M:%SZ");

@@ -2,9 +2,13 @@
 #include "errors.h"
 
 const struct error_info error_table[E_MAX] = {
-	[E_OK] = {"OK", 200, "ok", "Fine."},
-#define E(name, status, code, text) [E_##name] = {#name, status, code, text},
+	[E_OK] = {.name = "OK", .status = 200, .code = "ok", .text = "Fine."},
+#define E(name_, status_, code_, text_, ...) \
+	[E_##name_] = {                      \
+		.name = #name_, .status = status_, .code = code_, .text = text_, ##__VA_ARGS__},
+#define GATEWAY(code_, text_) .gateway_code = code_, .gateway_text = text_
 #include "errors.def"
+#undef GATEWAY
 #undef E
 };
 
@@ -51,9 +55,19 @@ static void extra_add(struct fail *f, struct fail_extra extra)
 		f->extra[f->n_extra++] = extra;
 }
 
+void fail_no_retry(struct fail *f)
+{
+	f->no_retry = true;
+}
+
 void fail_number(struct fail *f, const char *name, i64 number)
 {
 	extra_add(f, (struct fail_extra){.name = name, .number = number});
+}
+
+void fail_decimal(struct fail *f, const char *name, i64 number, int decimals)
+{
+	extra_add(f, (struct fail_extra){.name = name, .number = number, .decimals = decimals});
 }
 
 void fail_text(struct fail *f, const char *name, const char *text)

@@ -241,6 +241,13 @@ static bool content_type_is(const struct req *r, const char *wanted)
 	       (r->content_type[length] == '\0' || strchr("; \t", r->content_type[length]) != NULL);
 }
 
+/* Some families take a body without a type for JSON. nginx passes an absent field as empty text. */
+static bool may_lack_type(const struct req *r)
+{
+	return r->family != NULL && r->family->untyped_json &&
+	       (r->content_type == NULL || r->content_type[0] == '\0');
+}
+
 static int bind_json(struct req *r)
 {
 	const char *why = NULL, *text = r->body;
@@ -249,7 +256,7 @@ static int bind_json(struct req *r)
 	if (length == 0) { /* an empty body is {} (product.md section 0) */
 		text = "{}";
 		length = 2;
-	} else if (!content_type_is(r, "application/json")) {
+	} else if (!content_type_is(r, "application/json") && !may_lack_type(r)) {
 		return fail(r->fail, E_UNSUPPORTED_MEDIA_TYPE, NULL);
 	}
 	scoped(json_object) *doc = json_read(r->arena, text, length, &why);

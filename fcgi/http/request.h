@@ -36,6 +36,12 @@ struct idem {
 
 struct req;
 
+/* The fixed window that was counted last: what the RateLimit header fields say. */
+struct rate {
+	const struct limit_row *row; /* NULL: none was */
+	i64 remaining, reset_s;
+};
+
 struct response {
 	int status;
 	const char *content_type; /* NULL: no body */
@@ -74,6 +80,7 @@ struct req {
 	struct param param[ROUTE_PARAMS_MAX];
 	size_t n_params;
 	const char *allow;
+	struct rate rate;
 	struct caller caller;
 	void *in, *out;
 	struct idem idem;

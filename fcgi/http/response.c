@@ -3,8 +3,10 @@
 
 #include <fcgiapp.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
+#include "../core/clock.h"
 #include "../core/crypto.h"
 #include "../core/log.h"
 #include "../core/str.h"
@@ -111,6 +113,14 @@ static void error_page(struct req *r, const struct error_info *info)
 			html_escape(r->arena, message.data)));
 }
 
+static bool wants_openai(const struct req *r, const struct dialect *dialect)
+{
+	if (!dialect->has_openai)
+		return false;
+	const char *format = req_header(r, "HTTP_X_ERROR_FORMAT");
+	return format != NULL && str_equal_nocase(format, "openai");
+}
+
 void resp_error(struct req *r)
 {
 	const struct error_info *info = &error_table[r->fail->code];
@@ -119,13 +129,14 @@ void resp_error(struct req *r)
 
 	r->response.header = (struct buf){0};
 	r->response.more = NULL;
-	if (r->fail->code == E_UNAVAILABLE && r->fail->retry_after_s == 0)
+	if ((info->status == 429 || info->status == 503) && r->fail->retry_after_s == 0)
 		r->fail->retry_after_s = 1;
 	buf_init(&b, r->arena, 256);
 	if (r->route != NULL && (r->route->flags & PAGE) != 0) {
 		error_page(r, info);
 	} else {
-		dialect->render(r->fail, &b);
+		struct dialect_form form = {r->request_id, wants_openai(r, dialect)};
+		dialect->render(r->fail, &form, &b);
 		resp_text(r, info->status, dialect->content_type, b.data, b.length);
 	}
 	if (info->status == 401)
@@ -133,9 +144,57 @@ void resp_error(struct req *r)
 	if (r->fail->retry_after_s > 0 && dialect->retry_after)
 		resp_header(r, "Retry-After",
 			arena_printf(r->arena, "%lld", (long long)r->fail->retry_after_s));
+	if (r->fail->no_retry)
+		resp_header(r, "x-should-retry", "false");
 	if (r->allow != NULL)
 		resp_header(r, "Allow", r->allow);
 	r->response.cache_control = "no-store";
+}
+
+static bool origin_is_allowed(const struct options *o, const char *origin)
+{
+	if (str_equal(origin, o->public_url))
+		return true;
+	for (const char *p = o->cors_origins; p != NULL && *p != '\0';) {
+		size_t length = strcspn(p, " ");
+		if (length > 0 && strlen(origin) == length && strncmp(p, origin, length) == 0)
+			return true;
+		p += length;
+		p += strspn(p, " ");
+	}
+	return false;
+}
+
+/* The names of a preflight that begin with "x-stainless-": clients of that make send a dozen. */
+static void put_stainless(const struct req *r, struct buf *b)
+{
+	static const char prefix[] = "x-stainless-";
+	const char *asked = req_header(r, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
+
+	for (const char *p = asked; p != NULL && *p != '\0';) {
+		p += strspn(p, ", ");
+		size_t length = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					  "0123456789-");
+		if (strncasecmp(p, prefix, sizeof(prefix) - 1) == 0)
+			buf_printf(b, ", %.*s", (int)length, p);
+		p += length;
+		p += strcspn(p, ", ");
+	}
+}
+
+static void put_preflight(const struct req *r, struct buf *b)
+{
+	const char *more = r->family->cors_allow;
+
+	buf_printf(b,
+		"Access-Control-Allow-Methods: %s\r\n"
+		"Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key",
+		r->allow);
+	if (more != NULL) {
+		buf_printf(b, ", %s", more);
+		put_stainless(r, b);
+	}
+	buf_str(b, "\r\nAccess-Control-Max-Age: 600\r\n");
 }
 
 static void put_cors(struct req *r, struct buf *b)
@@ -144,19 +203,42 @@ static void put_cors(struct req *r, struct buf *b)
 		return;
 	if ((r->route->flags & PUBLIC_CORS) != 0) {
 		buf_str(b, "Access-Control-Allow-Origin: *\r\n");
-	} else if (r->origin != NULL && str_equal(r->origin, r->worker->options->public_url)) {
+	} else if (r->origin != NULL && origin_is_allowed(r->worker->options, r->origin)) {
 		buf_str(b, "Access-Control-Allow-Origin: ");
 		buf_str(b, r->origin);
 		buf_str(b, "\r\nVary: Origin\r\n");
 	} else {
 		return;
 	}
-	if (r->is_options) {
-		buf_str(b, "Access-Control-Allow-Methods: ");
-		buf_str(b, r->allow);
-		buf_str(b, "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type, "
-			   "Idempotency-Key\r\nAccess-Control-Max-Age: 600\r\n");
-	}
+	if (r->is_options)
+		put_preflight(r, b);
+	else if (r->family->cors_expose != NULL)
+		buf_printf(b, "Access-Control-Expose-Headers: %s\r\n", r->family->cors_expose);
+}
+
+/* The set of draft-ietf-httpapi-ratelimit-headers-06, and the one field of -07. */
+static void put_rate(const struct req *r, struct buf *b)
+{
+	const struct limit_row *l = r->rate.row;
+
+	if (l == NULL || !r->family->dialect->rate_headers)
+		return;
+	buf_printf(b,
+		"RateLimit-Policy: %lld;w=%lld\r\nRateLimit-Limit: %lld\r\n"
+		"RateLimit-Remaining: %lld\r\nRateLimit-Reset: %lld\r\n"
+		"RateLimit: limit=%lld, remaining=%lld, reset=%lld\r\n",
+		(long long)l->count, (long long)l->window_s, (long long)l->count,
+		(long long)r->rate.remaining, (long long)r->rate.reset_s, (long long)l->count,
+		(long long)r->rate.remaining, (long long)r->rate.reset_s);
+}
+
+static void put_deprecation(const struct deprecation *d, struct arena *a, struct buf *b)
+{
+	buf_printf(b, "Deprecation: @%lld\r\n", (long long)d->since_s);
+	if (d->sunset_s != 0)
+		buf_printf(b, "Sunset: %s\r\n", clock_http_date(a, S_TO_US(d->sunset_s)));
+	if (d->successor != NULL)
+		buf_printf(b, "Link: <%s>; rel=\"successor-version\"\r\n", d->successor);
 }
 
 static void put_cache_control(struct req *r, struct buf *b)
@@ -180,6 +262,7 @@ static const char *reason_of(int status)
 		const char *text;
 	} reasons[] = {
 		{201, "Created"},
+		{202, "Accepted"},
 		{204, "No Content"},
 		{302, "Found"},
 		{304, "Not Modified"},
@@ -189,6 +272,7 @@ static const char *reason_of(int status)
 		{403, "Forbidden"},
 		{404, "Not Found"},
 		{405, "Method Not Allowed"},
+		{408, "Request Timeout"},
 		{409, "Conflict"},
 		{413, "Content Too Large"},
 		{415, "Unsupported Media Type"},
@@ -269,6 +353,9 @@ int resp_send(struct req *r, struct FCGX_Stream *out)
 	}
 	put_cache_control(r, &b);
 	put_cors(r, &b);
+	put_rate(r, &b);
+	if (r->route != NULL && r->route->deprecated != NULL)
+		put_deprecation(r->route->deprecated, r->arena, &b);
 	if (a->header.length > 0)
 		buf_bytes(&b, a->header.data, a->header.length);
 	buf_str(&b, "\r\n");

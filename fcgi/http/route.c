@@ -10,7 +10,7 @@
 #include "request.h"
 
 const char *const method_names[METHOD_MAX] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
-const char *const pool_names[POOL_MAX] = {"core", "auth", "ops", "sandbox"};
+const char *const pool_names[POOL_MAX] = {"core", "auth", "ai", "tab", "ops", "sandbox"};
 
 /* One path with the routes of its methods. */
 struct node {

@@ -214,6 +214,8 @@ static i64 threads_of(const struct options *o, enum pool pool, i64 *ret_connecti
 	const i64 numbers[POOL_MAX][2] = {
 		[POOL_CORE] = {o->pool_core_threads, o->pool_core_connections},
 		[POOL_AUTH] = {o->pool_auth_threads, o->pool_auth_connections},
+		[POOL_AI] = {o->pool_ai_threads, o->pool_ai_connections},
+		[POOL_TAB] = {o->pool_tab_threads, o->pool_tab_connections},
 		[POOL_OPS] = {o->pool_ops_threads, o->pool_ops_connections},
 		[POOL_SANDBOX] = {o->pool_sandbox_threads, o->pool_sandbox_connections},
 	};
@@ -283,7 +285,6 @@ static void set_database_gauges(struct db_pool *pool)
 static void run_threads(struct process *p)
 {
 	i64 n_connections, n = threads_of(&p->options, p->worker.pool, &n_connections);
-	pthread_t thread[512];
 	pthread_attr_t attributes;
 	sigset_t stop_signals;
 	int signal_number;
@@ -293,6 +294,9 @@ static void run_threads(struct process *p)
 	sigaddset(&stop_signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
 	struct tick *tick = tick_start(&p->worker, p->stop_fd);
+	pthread_t *thread = calloc((size_t)n, sizeof(*thread));
+	if (thread == NULL)
+		die("no memory for threads%s%s", "", "");
 	pthread_barrier_init(&all_started, NULL, (unsigned)n + 1);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
@@ -313,6 +317,7 @@ static void run_threads(struct process *p)
 		exit(1);
 	for (i64 i = 0; i < n; i++)
 		pthread_join(thread[i], NULL);
+	free(thread);
 	tick_join(tick);
 	LOG(INFO, "stopped", LOG_NUMBER("threads", n));
 }

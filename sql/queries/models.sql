@@ -89,8 +89,8 @@ FROM catalog_model WHERE catalog_id = ? ORDER BY position;
 
 -- catalog_aliases :many
 -- in:  catalog_id u64
--- out: alias str(128), model_id str(128)
-SELECT alias, model_id FROM catalog_model_alias WHERE catalog_id = ? ORDER BY model_id, position;
+-- out: model_id str(128), alias str(128)
+SELECT model_id, alias FROM catalog_model_alias WHERE catalog_id = ? ORDER BY model_id, position;
 
 -- catalog_routes :many
 -- in:  catalog_id u64

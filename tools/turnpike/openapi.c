@@ -215,6 +215,8 @@ static void put_operation(const struct family *family, const struct route *route
 	buf_json(out, route->summary);
 	if (route->auth == AUTH_NONE)
 		buf_str(out, ",\"security\":[]");
+	else if (route->auth == AUTH_OPTIONAL)
+		buf_printf(out, ",\"security\":[{},{\"%s\":[]}]", auth_table[route->auth].scheme);
 	else
 		buf_printf(out, ",\"security\":[{\"%s\":[]}]", auth_table[route->auth].scheme);
 	put_parameters(route, out);
@@ -303,6 +305,8 @@ void openapi_write(const struct options *options, struct arena *arena, struct bu
 	put_paths(&c, arena, out);
 	buf_str(out, "},\"components\":{\"securitySchemes\":{");
 	for (size_t i = AUTH_NONE + 1; i < AUTH_MAX; i++) {
+		if (i > 0 && str_equal(auth_table[i].scheme, auth_table[i - 1].scheme))
+			continue; /* kinds with the same scheme are neighbours */
 		buf_printf(out,
 			"%s\"%s\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":",
 			i > AUTH_NONE + 1 ? "," : "", auth_table[i].scheme);

@@ -1,0 +1,33 @@
+/* The gateway family: handlers, and what several files use (contracts/gateway.md). */
+#ifndef TURNPIKE_GATEWAY_H
+#define TURNPIKE_GATEWAY_H
+
+#include "../../fcgi/http/schema.h"
+
+struct db;
+struct req;
+struct worker;
+
+/* What the caller showed. */
+enum gateway_credential { GATEWAY_SESSION, GATEWAY_IDE_TOKEN, GATEWAY_JWT };
+
+/* Who calls. Money and entitlements are asked of their own rooms, by user_id and plan. */
+struct gateway_account {
+	u64 user_id;
+	enum gateway_credential credential;
+	const char *public_id, *plan;
+	const char *email, *display_name; /* NULL: none */
+	i64 created_at_us;
+};
+
+/* The account of the caller, or NULL where authentication is optional and nobody signed in. */
+const struct gateway_account *gateway_account(const struct req *r);
+int gateway_authenticate(struct req *r);
+
+#define HANDLER(name) int name(struct req *r, const void *in, void *out)
+HANDLER(gateway_health);
+#undef HANDLER
+
+SCHEMA_DECLARE(gateway_health);
+
+#endif
