@@ -1,6 +1,4 @@
-/* Purses: admission in memory, settlement by one thread. */
-#include "purse.h"
-
+/* Purses: what calls may spend, admitted in memory. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,60 +7,11 @@
 
 #include "../fcgi/core/clock.h"
 #include "../fcgi/core/crypto.h"
-#include "../fcgi/core/log.h"
-#include "call_journal.h"
+#include "ledger.h"
+#include "purse_table.h"
 #include "settle.h"
 
-enum {
-	SLACK_MS = 200,	       /* how long a lease may hold more than its calls need */
-	SLACK_CALLS = 64,      /* and for how many calls of the size of the last one */
-	RECORD_WAIT_MS = 2000, /* for a record, when too many calls are unsettled */
-	RECALL_MS = 250,       /* until other processes have given their slack back */
-	SETTLE_DELAY_MS = 4,   /* from a call's end, so that its answer goes out first */
-	SETTLE_EVERY_MS = 20,  /* and at least so long between two settlements */
-	LEASE_S = 120,	       /* a lease ends so long after its last renewal */
-	RENEW_S = 30,
-	RETRY_MS = 500, /* after the database failed */
-	STOP_S = 10,
-	HASH_SLOTS = 2 * LEASES_MAX,
-	ARENA_CEILING_BYTES = 64 * 1024 * 1024,
-	STACK_BYTES = 256 * 1024,
-};
-
-/* A user's lease. held is what is reserved, committed what calls under way may still cost, due what
- * ended calls did cost and was not charged yet. */
-struct purse {
-	u64 user_id; /* 0: not in use */
-	i64 held, committed, due;
-	/* Monotonic times: of the slack's end, the next renewal, the next settlement of what ended
-	 * calls did cost, the last one, and (else 0) when a failed one is tried again. */
-	i64 slack_until_us, renew_at_us, settle_at_us, settled_us, retry_at_us;
-	bool is_busy;	   /* the database is being asked */
-	bool is_uncertain; /* the last settlement may have happened */
-	u64 n_asked;	   /* how often the database was asked for more */
-	u64 refused_ask;   /* the last of these that was refused, for refused_amount */
-	i64 refused_amount;
-	unsigned first_done, last_done; /* records to be settled */
-	size_t n_calls, n_waiting;	/* under way; threads that wait for a change */
-	struct lease_record *lease;
-};
-
-static struct purses {
-	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a purse is no longer busy */
-	pthread_cond_t work;	/* the settler has something to do */
-	struct purse purse[LEASES_MAX];
-	size_t n_purses;	   /* those after it were never used */
-	unsigned slot[HASH_SLOTS]; /* 1 + index of the purse; open addressing */
-	unsigned free_purse[LEASES_MAX], free_record;
-	size_t n_free_purses, n_records, n_calls, n_unsettled;
-	i64 wakes_at_us; /* when the sleeping settler wakes; 0: it is awake */
-	bool is_stopping;
-	struct db_pool *db_pool;
-	char dir[256];
-	struct journal journal;
-	pthread_t thread;
-} self;
+struct purses purses;
 
 /* --- look-up ---------------------------------------------------------------------------------- */
 
@@ -73,9 +22,9 @@ static size_t slot_of(u64 user_id)
 
 static struct purse *purse_find(u64 user_id)
 {
-	for (size_t i = slot_of(user_id); self.slot[i] != 0; i = (i + 1) % HASH_SLOTS)
-		if (self.purse[self.slot[i] - 1].user_id == user_id)
-			return &self.purse[self.slot[i] - 1];
+	for (size_t i = slot_of(user_id); purses.slot[i] != 0; i = (i + 1) % HASH_SLOTS)
+		if (purses.purse[purses.slot[i] - 1].user_id == user_id)
+			return &purses.purse[purses.slot[i] - 1];
 	return NULL;
 }
 
@@ -83,66 +32,66 @@ static struct purse *purse_make(u64 user_id)
 {
 	size_t i = slot_of(user_id);
 
-	if (self.n_free_purses == 0)
+	if (purses.n_free_purses == 0)
 		return NULL;
-	unsigned index = self.free_purse[--self.n_free_purses];
-	while (self.slot[i] != 0)
+	unsigned index = purses.free_purse[--purses.n_free_purses];
+	while (purses.slot[i] != 0)
 		i = (i + 1) % HASH_SLOTS;
-	self.slot[i] = index + 1;
-	struct purse *purse = &self.purse[index];
-	if (index >= self.n_purses)
-		self.n_purses = index + 1;
-	*purse = (struct purse){.user_id = user_id, .lease = &self.journal.head->lease[index]};
+	purses.slot[i] = index + 1;
+	struct purse *purse = &purses.purse[index];
+	if (index >= purses.n_purses)
+		purses.n_purses = index + 1;
+	*purse = (struct purse){.user_id = user_id, .lease = &purses.journal.head->lease[index]};
 	return purse;
 }
 
 /* Takes it out of the table; what follows in its run moves up. */
-static void purse_drop(struct purse *purse)
+void purse_drop(struct purse *purse)
 {
 	size_t i = slot_of(purse->user_id);
-	unsigned index = (unsigned)(purse - self.purse);
+	unsigned index = (unsigned)(purse - purses.purse);
 
-	while (self.slot[i] != index + 1)
+	while (purses.slot[i] != index + 1)
 		i = (i + 1) % HASH_SLOTS;
-	self.slot[i] = 0;
-	for (size_t k = (i + 1) % HASH_SLOTS; self.slot[k] != 0; k = (k + 1) % HASH_SLOTS) {
-		size_t home = slot_of(self.purse[self.slot[k] - 1].user_id);
+	purses.slot[i] = 0;
+	for (size_t k = (i + 1) % HASH_SLOTS; purses.slot[k] != 0; k = (k + 1) % HASH_SLOTS) {
+		size_t home = slot_of(purses.purse[purses.slot[k] - 1].user_id);
 		if ((k > i && (home <= i || home > k)) || (k < i && home <= i && home > k)) {
-			self.slot[i] = self.slot[k];
-			self.slot[k] = 0;
+			purses.slot[i] = purses.slot[k];
+			purses.slot[k] = 0;
 			i = k;
 		}
 	}
 	purse->lease->user_id = 0;
 	purse->user_id = 0;
-	self.free_purse[self.n_free_purses++] = index;
+	purses.free_purse[purses.n_free_purses++] = index;
 }
 
-static struct call_record *record_at(unsigned index)
+struct call_record *record_at(unsigned index)
 {
-	return &self.journal.head->record[index];
+	return &purses.journal.head->record[index];
 }
 
-static unsigned record_index(const struct call_record *r)
+unsigned record_index(const struct call_record *r)
 {
-	return (unsigned)(r - self.journal.head->record);
+	return (unsigned)(r - purses.journal.head->record);
 }
 
-static void record_free(struct call_record *r)
+void record_free(struct call_record *r)
 {
 	atomic_store_explicit(&r->state, RECORD_FREE, memory_order_release);
-	r->next = self.free_record;
-	self.free_record = record_index(r);
+	r->next = purses.free_record;
+	purses.free_record = record_index(r);
 }
 
 /* --- admission -------------------------------------------------------------------------------- */
 
-static i64 purse_free(const struct purse *p)
+i64 purse_free(const struct purse *p)
 {
 	return p->held - p->committed - p->due;
 }
 
-static bool is_empty(const struct purse *p)
+bool purse_is_empty(const struct purse *p)
 {
 	return p->n_calls == 0 && p->first_done == 0 && p->held == 0 && p->n_waiting == 0 &&
 	       !p->is_busy;
@@ -150,8 +99,8 @@ static bool is_empty(const struct purse *p)
 
 static void wake_settler(i64 by_us)
 {
-	if (by_us < self.wakes_at_us)
-		pthread_cond_signal(&self.work);
+	if (by_us < purses.wakes_at_us)
+		pthread_cond_signal(&purses.work);
 }
 
 /* Asks the ledger for a lease that covers one more call; the lock is released meanwhile. */
@@ -173,11 +122,11 @@ static int grow(struct purse *p, struct db *db, i64 amount, struct ledger_leased
 	lease.deadline_at_us = lease.now_us + S_TO_US(LEASE_S);
 	p->is_busy = true;
 	p->n_asked++;
-	pthread_mutex_unlock(&self.lock);
+	pthread_mutex_unlock(&purses.lock);
 	int rc = ledger_lease_set(db, &lease, ret);
-	pthread_mutex_lock(&self.lock);
+	pthread_mutex_lock(&purses.lock);
 	p->is_busy = false;
-	pthread_cond_broadcast(&self.changed);
+	pthread_cond_broadcast(&purses.changed);
 	if (rc != 0)
 		return rc;
 	p->held = ret->held;
@@ -191,9 +140,9 @@ static int grow(struct purse *p, struct db *db, i64 amount, struct ledger_leased
 static void wait_for_slack(struct purse *p)
 {
 	p->n_waiting++;
-	pthread_mutex_unlock(&self.lock);
+	pthread_mutex_unlock(&purses.lock);
 	clock_sleep_us(RECALL_MS * US_PER_MS);
-	pthread_mutex_lock(&self.lock);
+	pthread_mutex_lock(&purses.lock);
 	p->n_waiting--;
 }
 
@@ -208,7 +157,7 @@ static int take(struct purse *p, struct db *db, i64 amount)
 	while (purse_free(p) < amount) {
 		if (p->is_busy) {
 			p->n_waiting++;
-			pthread_cond_wait(&self.changed, &self.lock);
+			pthread_cond_wait(&purses.changed, &purses.lock);
 			p->n_waiting--;
 			continue;
 		}
@@ -272,13 +221,13 @@ static struct call_record *take_record(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += RECORD_WAIT_MS / 1000;
-	while (self.free_record == 0 && !self.is_stopping)
-		if (pthread_cond_timedwait(&self.changed, &self.lock, &until) != 0)
+	while (purses.free_record == 0 && !purses.is_stopping)
+		if (pthread_cond_timedwait(&purses.changed, &purses.lock, &until) != 0)
 			return NULL;
-	if (self.is_stopping)
+	if (purses.is_stopping)
 		return NULL;
-	struct call_record *r = record_at(self.free_record);
-	self.free_record = r->next;
+	struct call_record *r = record_at(purses.free_record);
+	purses.free_record = r->next;
 	return r;
 }
 
@@ -293,13 +242,13 @@ static int admit(struct db *db, const struct call_request *q, struct call_record
 					: take(p, db, q->estimate);
 	if (rc == 0) {
 		record_fill(r, p, q);
-		self.n_calls++;
+		purses.n_calls++;
 		*ret = r;
 		return 0;
 	}
 	if (r != NULL)
 		record_free(r);
-	if (p != NULL && is_empty(p))
+	if (p != NULL && purse_is_empty(p))
 		purse_drop(p);
 	return rc;
 }
@@ -309,9 +258,9 @@ int purse_admit(struct db *db, const struct call_request *q, struct call_record 
 	char *id = public_id(db->arena, "act_"); /* random numbers may take a system call */
 	struct ledger_balance balance;
 
-	pthread_mutex_lock(&self.lock);
+	pthread_mutex_lock(&purses.lock);
 	int rc = admit(db, q, ret);
-	pthread_mutex_unlock(&self.lock);
+	pthread_mutex_unlock(&purses.lock);
 	if (rc == 0)
 		copy_text((*ret)->id, sizeof((*ret)->id), id);
 	if (rc != E_INSUFFICIENT_BALANCE)
@@ -334,7 +283,7 @@ void purse_finish(struct call_record *r)
 
 	r->latency_us = now_us - r->started_mono_us;
 	atomic_store_explicit(&r->state, RECORD_DONE, memory_order_release);
-	pthread_mutex_lock(&self.lock);
+	pthread_mutex_lock(&purses.lock);
 	struct purse *p = purse_find(r->user_id);
 	r->next = 0;
 	if (p->first_done == 0)
@@ -348,174 +297,10 @@ void purse_finish(struct call_record *r)
 	if (p->settle_at_us == 0) /* else others have ended before and wait for it */
 		p->settle_at_us = later(now_us + SETTLE_DELAY_MS * US_PER_MS,
 			p->settled_us + SETTLE_EVERY_MS * US_PER_MS);
-	self.n_calls--;
-	self.n_unsettled++;
+	purses.n_calls--;
+	purses.n_unsettled++;
 	wake_settler(p->settle_at_us);
-	pthread_mutex_unlock(&self.lock);
-}
-
-/* --- settlement ------------------------------------------------------------------------------- */
-
-/* When the settler should look at a purse; INT64_MAX: not by itself. */
-static i64 due_at(const struct purse *p)
-{
-	i64 at_us = p->renew_at_us;
-
-	if (p->user_id == 0 || p->lease->user_id == 0 || p->is_busy)
-		return INT64_MAX;
-	if (p->first_done != 0 && p->settle_at_us < at_us)
-		at_us = p->settle_at_us;
-	if (purse_free(p) > 0 && p->slack_until_us < at_us)
-		at_us = p->slack_until_us;
-	if (self.is_stopping)
-		at_us = 0;
-	return later(at_us, p->retry_at_us);
-}
-
-static struct purse *most_due(i64 *ret_at_us)
-{
-	struct purse *first = NULL;
-
-	*ret_at_us = INT64_MAX;
-	for (size_t i = 0; i < self.n_purses; i++) {
-		i64 at_us = due_at(&self.purse[i]);
-		if (at_us < *ret_at_us) {
-			*ret_at_us = at_us;
-			first = &self.purse[i];
-		}
-	}
-	return first;
-}
-
-/* What a settlement works on, taken from its purse. */
-struct batch {
-	struct call_record *call[SETTLE_CALLS_MAX];
-	size_t n;
-	i64 cost;
-};
-
-static void batch_take(struct purse *p, struct batch *b)
-{
-	b->n = 0;
-	b->cost = 0;
-	while (p->first_done != 0 && b->n < SETTLE_CALLS_MAX) {
-		struct call_record *r = record_at(p->first_done);
-		b->call[b->n++] = r;
-		b->cost += r->cost;
-		p->first_done = r->next;
-	}
-}
-
-static void batch_give_back(struct purse *p, struct batch *b)
-{
-	if (p->first_done == 0 && b->n > 0)
-		p->last_done = record_index(b->call[b->n - 1]);
-	while (b->n > 0) {
-		struct call_record *r = b->call[--b->n];
-		r->next = p->first_done;
-		p->first_done = record_index(r);
-	}
-}
-
-static void batch_free(struct batch *b)
-{
-	for (size_t i = 0; i < b->n; i++)
-		record_free(b->call[i]);
-	self.n_unsettled -= b->n;
-}
-
-/* Charges what is due and sets the lease to what its calls need, with the slack while it lasts. */
-static void purse_settle(struct purse *p, struct arena *arena)
-{
-	struct fail failure = {.arena = arena};
-	struct db db = {.pool = self.db_pool, .arena = arena, .fail = &failure};
-	static struct batch batch; /* of the only settler */
-	struct ledger_leased leased;
-	i64 now_us = clock_mono_us(), held = p->held;
-
-	batch_take(p, &batch);
-	i64 slack = now_us < p->slack_until_us && !self.is_stopping ? purse_free(p) : 0;
-	struct settlement s = {
-		.lease = {.user_id = p->user_id,
-			.hold_id = p->lease->hold_id,
-			.keep = p->committed + p->due - batch.cost + (slack > 0 ? slack : 0),
-			.now_us = clock_now_us()},
-		.call = batch.call,
-		.n_calls = batch.n,
-		.ask_first = p->is_uncertain,
-	};
-	s.lease.deadline_at_us = s.lease.now_us + S_TO_US(LEASE_S);
-	/* Meanwhile calls are admitted from what is sure to be reserved before and after. */
-	if (s.lease.keep + batch.cost < p->held)
-		p->held = s.lease.keep + batch.cost;
-	p->is_busy = true;
-	pthread_mutex_unlock(&self.lock);
-	int rc = settle(&db, &s, &leased);
-	pthread_mutex_lock(&self.lock);
-	p->is_busy = false;
-	now_us = clock_mono_us();
-	if (rc == 0) {
-		p->held = leased.held;
-		p->due -= batch.cost;
-		p->renew_at_us = now_us + S_TO_US(RENEW_S);
-		p->settle_at_us = p->first_done != 0 ? now_us + SETTLE_EVERY_MS * US_PER_MS : 0;
-		p->settled_us = now_us;
-		p->retry_at_us = 0;
-		batch_free(&batch);
-	} else {
-		LOG(ERROR, "calls_not_settled", LOG_NUMBER("calls", (i64)batch.n),
-			LOG_TEXT("cause", failure.cause));
-		if (rc != E_OUTCOME_UNKNOWN)
-			p->held = held;
-		p->retry_at_us = now_us + RETRY_MS * US_PER_MS;
-		batch_give_back(p, &batch);
-	}
-	p->is_uncertain = rc == E_OUTCOME_UNKNOWN || (rc != 0 && p->is_uncertain);
-	pthread_cond_broadcast(&self.changed);
-	if (is_empty(p))
-		purse_drop(p);
-}
-
-static void sleep_until(i64 at_us)
-{
-	struct timespec until;
-
-	self.wakes_at_us = at_us;
-	if (at_us == INT64_MAX) {
-		pthread_cond_wait(&self.work, &self.lock);
-	} else {
-		until.tv_sec = at_us / US_PER_S;
-		until.tv_nsec = at_us % US_PER_S * 1000;
-		pthread_cond_timedwait(&self.work, &self.lock, &until);
-	}
-	self.wakes_at_us = 0;
-}
-
-static void *settler(void *arg)
-{
-	struct arena arena;
-	i64 at_us, stop_at_us = INT64_MAX;
-
-	(void)arg;
-	arena_init(&arena, ARENA_CEILING_BYTES);
-	pthread_mutex_lock(&self.lock);
-	for (;;) {
-		struct purse *p = most_due(&at_us);
-		i64 now_us = clock_mono_us();
-		if (self.is_stopping && stop_at_us == INT64_MAX)
-			stop_at_us = now_us + S_TO_US(STOP_S);
-		if (self.is_stopping && (p == NULL || now_us > stop_at_us))
-			break;
-		if (p == NULL || at_us > now_us) {
-			sleep_until(at_us);
-			continue;
-		}
-		purse_settle(p, &arena);
-		arena_reset(&arena);
-	}
-	pthread_mutex_unlock(&self.lock);
-	arena_free(&arena);
-	return NULL;
+	pthread_mutex_unlock(&purses.lock);
 }
 
 /* --- start and stop --------------------------------------------------------------------------- */
@@ -526,28 +311,28 @@ int purses_start(const struct options *options, struct db_pool *db_pool, const c
 	pthread_condattr_t monotonic;
 	pthread_attr_t attributes;
 
-	memset(&self, 0, sizeof(self));
-	snprintf(self.dir, sizeof(self.dir), "%s/shm", options->state_dir);
-	if (journal_new(&self.journal, self.dir, pool, n_calls + 1) != 0) {
-		snprintf(why, why_size, "cannot make a file for calls in %s: %s", self.dir,
+	memset(&purses, 0, sizeof(purses));
+	snprintf(purses.dir, sizeof(purses.dir), "%s/shm", options->state_dir);
+	if (journal_new(&purses.journal, purses.dir, pool, n_calls + 1) != 0) {
+		snprintf(why, why_size, "cannot make a file for calls in %s: %s", purses.dir,
 			strerror(errno));
 		return -1;
 	}
-	self.db_pool = db_pool;
-	pthread_mutex_init(&self.lock, NULL);
+	purses.db_pool = db_pool;
+	pthread_mutex_init(&purses.lock, NULL);
 	for (unsigned i = LEASES_MAX; i > 0; i--)
-		self.free_purse[self.n_free_purses++] = i - 1;
+		purses.free_purse[purses.n_free_purses++] = i - 1;
 	for (unsigned i = (unsigned)n_calls; i > 0; i--) {
-		record_at(i)->next = self.free_record;
-		self.free_record = i;
+		record_at(i)->next = purses.free_record;
+		purses.free_record = i;
 	}
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&self.work, &monotonic);
-	pthread_cond_init(&self.changed, &monotonic);
+	pthread_cond_init(&purses.work, &monotonic);
+	pthread_cond_init(&purses.changed, &monotonic);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	if (pthread_create(&self.thread, &attributes, settler, NULL) != 0) {
+	if (pthread_create(&purses.thread, &attributes, purse_settler, NULL) != 0) {
 		snprintf(why, why_size, "cannot start the thread that settles calls");
 		return -1;
 	}
@@ -556,27 +341,27 @@ int purses_start(const struct options *options, struct db_pool *db_pool, const c
 
 void purses_stop(void)
 {
-	pthread_mutex_lock(&self.lock);
-	self.is_stopping = true;
-	pthread_cond_signal(&self.work);
-	pthread_mutex_unlock(&self.lock);
-	pthread_join(self.thread, NULL);
-	if (self.n_unsettled == 0 && self.n_free_purses == LEASES_MAX)
-		journal_remove(&self.journal);
+	pthread_mutex_lock(&purses.lock);
+	purses.is_stopping = true;
+	pthread_cond_signal(&purses.work);
+	pthread_mutex_unlock(&purses.lock);
+	pthread_join(purses.thread, NULL);
+	if (purses.n_unsettled == 0 && purses.n_free_purses == LEASES_MAX)
+		journal_remove(&purses.journal);
 	else
-		journal_leave(&self.journal);
+		journal_leave(&purses.journal);
 }
 
 void purses_tick(struct db *db)
 {
-	settle_orphans(db, self.dir);
+	settle_orphans(db, purses.dir);
 }
 
 void purses_counts(size_t *ret_calls, size_t *ret_unsettled, size_t *ret_leases)
 {
-	pthread_mutex_lock(&self.lock);
-	*ret_calls = self.n_calls;
-	*ret_unsettled = self.n_unsettled;
-	*ret_leases = LEASES_MAX - self.n_free_purses;
-	pthread_mutex_unlock(&self.lock);
+	pthread_mutex_lock(&purses.lock);
+	*ret_calls = purses.n_calls;
+	*ret_unsettled = purses.n_unsettled;
+	*ret_leases = LEASES_MAX - purses.n_free_purses;
+	pthread_mutex_unlock(&purses.lock);
 }

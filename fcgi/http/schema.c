@@ -82,7 +82,7 @@ static void encode_field(const struct field *f, const void *value, struct buf *o
 		buf_decimal(out, *(const i64 *)member, 6);
 		break;
 	case FIELD_OPT_USD_MICRO:
-		put_decimal(out, ((const struct opt_i64 *)member)->value, 6);
+		buf_decimal(out, ((const struct opt_i64 *)member)->value, 6);
 		break;
 	case FIELD_CENTS:
 		buf_i64(out, cents_of(*(const i64 *)member));
