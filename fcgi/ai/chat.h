@@ -11,6 +11,8 @@
 #include "../core/buf.h"
 #include "../core/errors.h"
 
+struct json_object;
+
 enum chat_role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL };
 
 enum part_kind { PART_TEXT, PART_IMAGE_DATA, PART_IMAGE_URL };
