@@ -10,6 +10,7 @@
 #include "../fcgi/core/str.h"
 #include "../fcgi/http/json.h"
 #include "gen/sql.h"
+#include "ledger.h"
 #include "status.h"
 #include "usage.h"
 
@@ -218,9 +219,21 @@ static int job_probes(struct job_context *c, bool *ret_again)
 	return probe(c, STATUS_DISCORD, c->options->status_discord_probe_url);
 }
 
+/* Holds whose caller is gone, and credit that has expired. */
+static int job_ledger(struct job_context *c, bool *ret_again)
+{
+	size_t n;
+	int rc = ledger_sweep(c->db, c->now_us, &n);
+
+	metrics_add(METRIC_LEDGER_SWEPT, (i64)n);
+	*ret_again = rc == 0 && n > 0;
+	return rc;
+}
+
 const struct job jobs[] = {
 	{"outbox", LANE_MAIL, 200, job_outbox},
 	{"gauges", LANE_UPKEEP, 5000, job_gauges},
+	{"ledger", LANE_UPKEEP, 15000, job_ledger},
 	{"prune", LANE_UPKEEP, 60000, job_prune},
 	{"reports", LANE_UPKEEP, 60000, job_reports},
 	{"probes", LANE_UPKEEP, 60000, job_probes},

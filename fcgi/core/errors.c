@@ -75,16 +75,23 @@ void fail_text(struct fail *f, const char *name, const char *text)
 	extra_add(f, (struct fail_extra){.name = name, .text = text});
 }
 
+static void fault_add(struct fail *f, struct fault fault)
+{
+	if (f->n_fault == FAULTS_MAX)
+		return;
+	if (f->path != NULL)
+		fault.field = arena_printf(f->arena, "%s%s", f->path, fault.field);
+	f->fault[f->n_fault++] = fault;
+}
+
 void fail_fault(struct fail *f, const char *field, const char *rule)
 {
-	if (f->n_fault < FAULTS_MAX)
-		f->fault[f->n_fault++] = (struct fault){.field = field, .rule = rule};
+	fault_add(f, (struct fault){.field = field, .rule = rule});
 }
 
 void fail_fault_limit(struct fail *f, const char *field, const char *rule, i64 limit)
 {
-	if (f->n_fault < FAULTS_MAX)
-		f->fault[f->n_fault++] = (struct fault){field, rule, true, limit};
+	fault_add(f, (struct fault){field, rule, true, limit});
 }
 
 void fail_clear(struct fail *f)

@@ -51,6 +51,7 @@ struct fail {
 	bool no_retry;	    /* a repetition would be charged again, or is useless */
 	struct fail_extra extra[FAIL_EXTRAS_MAX];
 	size_t n_extra;
+	const char *path; /* stands before the fields of faults ("models[2]."); NULL: names alone */
 	struct fault fault[FAULTS_MAX];
 	size_t n_fault;
 };

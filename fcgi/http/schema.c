@@ -27,6 +27,7 @@ static bool is_absent(const struct field *f, const void *member)
 	case FIELD_OBJECT:
 		return *(const void *const *)member == NULL;
 	case FIELD_OPT_I64:
+	case FIELD_OPT_USD_MICRO:
 		return !((const struct opt_i64 *)member)->has;
 	case FIELD_OPT_BOOL:
 		return !((const struct opt_bool *)member)->has;
@@ -79,6 +80,9 @@ static void encode_field(const struct field *f, const void *value, struct buf *o
 		break;
 	case FIELD_USD_MICRO:
 		buf_decimal(out, *(const i64 *)member, 6);
+		break;
+	case FIELD_OPT_USD_MICRO:
+		buf_decimal(out, ((const struct opt_i64 *)member)->value, 6);
 		break;
 	case FIELD_CENTS:
 		buf_i64(out, cents_of(*(const i64 *)member));

@@ -24,6 +24,7 @@ COMMAND(catalog);
 COMMAND(doctor);
 COMMAND(ide_token);
 COMMAND(incident);
+COMMAND(ledger);
 COMMAND(migrate);
 COMMAND(nginx);
 COMMAND(openapi);
