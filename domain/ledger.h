@@ -123,6 +123,29 @@ int ledger_settle(struct db *db, u64 user_id, const char *hold_id, i64 cost, i64
 	struct ledger_receipt *ret);
 /* Frees all of a hold; again: fine; once it is settled: E_CONFLICT. */
 int ledger_release(struct db *db, u64 user_id, const char *hold_id, i64 now_us);
+/* A lease: a hold that lives as long as its owner renews it, for many calls. Each change charges
+ * what calls have cost since the last one and sets what stays reserved. */
+struct ledger_lease {
+	u64 user_id;
+	const char *hold_id; /* the owner chose it; the first change opens it, again after a close */
+	i64 charge;	     /* may be 0 */
+	const char *charge_key;
+	i64 keep;	/* reserved from now on; 0 closes it */
+	i64 extra_max;	/* on top, at most this much ... */
+	i64 extra_unit; /* ... when a sixteenth of what is left then covers this */
+	i64 deadline_at_us, now_us;
+};
+
+struct ledger_leased {
+	i64 held;   /* reserved now; below keep only when the charge left no more */
+	i64 others; /* what other holds of this user reserve */
+	struct opt_i64 transfer_id;
+};
+
+/* With charge 0: all of keep, or E_INSUFFICIENT_BALANCE and nothing changed. A charge always
+ * happens, as in ledger_settle(). The same charge_key a second time is E_INTERNAL: ask first. */
+int ledger_lease_set(struct db *db, const struct ledger_lease *l, struct ledger_leased *ret);
+
 /* Holds past their deadline are settled at what was noted, else released; expired credit is taken.
  * At most a few hundred at a time; *ret_n says how many. */
 int ledger_sweep(struct db *db, i64 now_us, size_t *ret_n);

@@ -67,6 +67,19 @@ int book_expire_fund(struct book *book, struct account *account, const struct le
 /* Writes every account that changed, and the user's view of them. */
 int book_close(struct book *book);
 
+/* How an amount is paid: fund by fund, the overage with its markup, and what nothing can pay. */
+struct payment {
+	i64 from[FUND_MAX];
+	i64 left;
+};
+/* own_overage: what may come out of the overage although the user has meanwhile disabled it. */
+struct payment book_split(const struct book *book, i64 amount, i64 own_overage);
+/* Adds to what the funds reserve (sign 1), or takes off (-1). */
+int book_reserve(struct book *book, const i64 amount[FUND_MAX], int sign);
+/* Posts a payment to the house's revenue. */
+int book_charge(struct book *book, const struct payment *p, const struct ledger_cause *cause,
+	u64 *ret_transfer_id);
+
 /* The hash of an account's entry. */
 struct sha256 ledger_hash(const struct sha256 *previous, u64 account_id, u64 seq, u64 transfer_id,
 	i64 amount, i64 balance_after);

@@ -5,19 +5,12 @@
 
 #include "../fcgi/core/str.h"
 
-/* How an amount is paid: fund by fund, the overage with its markup, and what nothing can pay. */
-struct payment {
-	i64 from[FUND_MAX];
-	i64 left;
-};
-
 static i64 smaller(i64 a, i64 b)
 {
 	return a < b ? a : b;
 }
 
-/* own_overage: what may come out of the overage although the user has meanwhile disabled it. */
-static struct payment split(const struct book *book, i64 amount, i64 own_overage)
+struct payment book_split(const struct book *book, i64 amount, i64 own_overage)
 {
 	const struct account *overage = book->fund[FUND_OVERAGE];
 	i64 room = book_headroom(overage), face = 0;
@@ -37,8 +30,7 @@ static struct payment split(const struct book *book, i64 amount, i64 own_overage
 	return p;
 }
 
-/* Adds to what the funds reserve (sign 1), or takes off (-1). */
-static int reserve(struct book *book, const i64 amount[FUND_MAX], int sign)
+int book_reserve(struct book *book, const i64 amount[FUND_MAX], int sign)
 {
 	for (size_t i = 0; i < FUND_MAX; i++) {
 		struct account *account = book->fund[i];
@@ -66,10 +58,10 @@ static int hold_apply(struct db *db, void *arg)
 
 	TRY(book_open(&book, db, h->in->user_id, h->in->now_us));
 	TRY(book_expire(&book));
-	struct payment p = split(&book, h->in->amount, 0);
+	struct payment p = book_split(&book, h->in->amount, 0);
 	if (p.left > 0)
 		return fail(db->fail, E_INSUFFICIENT_BALANCE, NULL);
-	TRY(reserve(&book, p.from, 1));
+	TRY(book_reserve(&book, p.from, 1));
 	TRY(sql_hold_insert(db,
 		&(struct hold_insert_in){
 			.public_id = h->id,
@@ -131,11 +123,11 @@ static int unreserve(struct book *book, const struct hold_get_row *hold)
 		[FUND_OVERAGE] = hold->held_overage,
 	};
 
-	return reserve(book, held, -1);
+	return book_reserve(book, held, -1);
 }
 
-static int charge(struct book *book, const struct ending *e, const struct hold_get_row *hold,
-	const struct payment *p, u64 *ret_transfer_id)
+int book_charge(struct book *book, const struct payment *p, const struct ledger_cause *cause,
+	u64 *ret_transfer_id)
 {
 	struct account *revenue, *uncollected = NULL;
 	struct ledger_posted posted;
@@ -146,15 +138,7 @@ static int charge(struct book *book, const struct ending *e, const struct hold_g
 			return fail(book->db->fail, E_BAD_REQUEST, "The cost is too large.");
 	TRY(book_house(book, "revenue", &revenue));
 	struct leg leg[FUND_MAX + 2] = {{.account = revenue, .amount = total}};
-	struct ledger_cause cause = {
-		/* A hold that was closed without its full cost is charged the rest once. */
-		.key = arena_printf(book->db->arena, "settle:%s%s", e->hold_id,
-			str_equal(hold->state, "open") ? "" : ":late"),
-		.reference_kind = "hold",
-		.reference_id = e->hold_id,
-		.request_id = hold->request_id,
-	};
-	struct post post = {.reason = "usage", .cause = &cause, .leg = leg, .n_legs = 1};
+	struct post post = {.reason = "usage", .cause = cause, .leg = leg, .n_legs = 1};
 	for (size_t i = 0; i < FUND_MAX; i++)
 		leg[post.n_legs++] = (struct leg){.account = book->fund[i], .amount = -p->from[i]};
 	if (p->left > 0) {
@@ -163,7 +147,7 @@ static int charge(struct book *book, const struct ending *e, const struct hold_g
 	}
 	TRY(book_post(book, &post, &posted));
 	if (posted.is_replay)
-		return fail_cause(book->db->fail, E_INTERNAL, "%s was charged before", e->hold_id);
+		return fail_cause(book->db->fail, E_INTERNAL, "%s was charged before", cause->key);
 	*ret_transfer_id = posted.transfer_id;
 	return 0;
 }
@@ -185,9 +169,17 @@ static int settle(struct book *book, const struct ending *e, const struct hold_g
 	i64 due = e->cost - receipt.cost;
 
 	if (due > 0) {
-		struct payment p = split(book, due, e->was_open ? hold->held_overage : 0);
+		struct payment p = book_split(book, due, e->was_open ? hold->held_overage : 0);
 		u64 transfer_id = 0;
-		TRY(charge(book, e, hold, &p, &transfer_id));
+		struct ledger_cause cause = {
+			/* A hold that was closed without its full cost is charged the rest once. */
+			.key = arena_printf(book->db->arena, "settle:%s%s", e->hold_id,
+				str_equal(hold->state, "open") ? "" : ":late"),
+			.reference_kind = "hold",
+			.reference_id = e->hold_id,
+			.request_id = hold->request_id,
+		};
+		TRY(book_charge(book, &p, &cause, &transfer_id));
 		receipt.transfer_id = (struct opt_i64){true, (i64)transfer_id};
 		receipt.cost = e->cost;
 		/* No overflow: together they are at most both costs with their markup, of which
@@ -244,12 +236,22 @@ int ledger_settle(struct db *db, u64 user_id, const char *hold_id, i64 cost, i64
 	return db_tx(db, settle_apply, &e);
 }
 
+/* Frees it; what a lease was charged stays written. */
 static int release(struct book *book, const struct ending *e, const struct hold_get_row *hold)
 {
 	TRY(unreserve(book, hold));
 	return sql_hold_close(book->db,
 		&(struct hold_close_in){
-			.state = "released", .closed_at_us = e->now_us, .hold_id = hold->hold_id},
+			.state = hold->cost.has ? "settled" : "released",
+			.cost = hold->cost,
+			.charged_topup = hold->charged_topup,
+			.charged_allowance = hold->charged_allowance,
+			.charged_overage = hold->charged_overage,
+			.uncollected = hold->uncollected,
+			.transfer_id = hold->transfer_id,
+			.closed_at_us = e->now_us,
+			.hold_id = hold->hold_id,
+		},
 		NULL);
 }
 

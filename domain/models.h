@@ -4,6 +4,7 @@
 #ifndef TURNPIKE_MODELS_H
 #define TURNPIKE_MODELS_H
 
+#include "../fcgi/ai/chat.h"
 #include "../fcgi/db/db.h"
 
 enum { MODEL_MULTIPLIER_ONE = 1000000, MICRO_PER_CREDIT = 1000 };
@@ -153,11 +154,6 @@ static inline bool model_entitled(const struct model *model, i64 plan_rank)
  * before anybody sees it; NULL: none. */
 typedef const void *models_encode_fn(struct arena *arena, const struct models *models);
 void models_refresh(struct db *db, models_encode_fn *encode);
-
-/* Tokens of one call. input does not hold cached nor cache_write; output holds reasoning. */
-struct token_counts {
-	i64 input, cached, cache_write, output, reasoning;
-};
 
 /* Micro-dollars of a call: exact, rounded up once at the end. Reasoning beyond output counts as
  * output. 0, or -1 when a number is negative or the sum does not fit. */

@@ -122,14 +122,14 @@ void buf_json_n(struct buf *b, const char *text, size_t length)
 {
 	const char *end = text + length, *plain = text;
 
+	buf_reserve(b, length + 2);
 	buf_char(b, '"');
-	for (const char *p = text; p < end;) {
+	for (const char *p = text;;) {
+		size_t n;
+		p += json_plain(p, (size_t)(end - p));
+		if (p == end)
+			break;
 		unsigned char c = (unsigned char)*p;
-		size_t n = 1;
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-			p++;
-			continue;
-		}
 		if (c >= 0x80 && (n = utf8_sequence(p, (size_t)(end - p))) > 0) {
 			p += n;
 			continue;

@@ -2,11 +2,11 @@
 #include "request.h"
 
 #include <fcgiapp.h>
-#include <poll.h>
 #include <string.h>
 #include <strings.h>
 
 #include "../core/str.h"
+#include "../net/client.h"
 #include "json.h"
 
 enum { PATH_MAX_BYTES = 1024, HEADERS_MAX = 256 };
@@ -295,7 +295,5 @@ int req_bind(struct req *r)
 
 bool req_client_gone(const struct req *r)
 {
-	struct pollfd p = {.fd = r->client_fd, .events = POLLRDHUP};
-
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+	return client_gone(r->client_fd);
 }

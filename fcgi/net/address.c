@@ -111,6 +111,8 @@ bool net_address_allowed(enum lane_policy policy, const struct sockaddr *address
 		return net_address_is_public(address);
 	case LANE_LOOPBACK:
 		return net_address_is_loopback(address);
+	case LANE_POLICY_MAX:
+		break;
 	}
 	return false;
 }

@@ -5,34 +5,35 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include "../core/clock.h"
 
 enum {
-	CONNECT_TIMEOUT_MS = 5000,
 	HEADER_BYTES_MAX = 64 * 1024,
-	BODY_KEPT_BYTES = 64 * 1024, /* of the buffer, between calls */
-	CONNECTIONS_KEPT = 4,
-	CA_CACHE_S = 300, /* a replaced CA file is seen after this long */
-	POLL_MS = 1000,
-	POLL_ABORT_MS = 100
+	BODY_KEPT_BYTES = 8 * 1024, /* of the buffer, between calls */
+	RECEIVE_BYTES = 8 * 1024,   /* libcurl's own buffers, one set for each running call */
+	SEND_BYTES = 16 * 1024,
+	/* A compressed answer may become this much, and then so many times its size. */
+	INFLATED_FREE_BYTES = 1024 * 1024,
+	INFLATED_RATIO_MAX = 100
 };
 
-/* At the first call: a lane holds some 50 KiB, and most threads never call out. */
 static bool lane_open(struct lane *lane)
 {
-	*lane = (struct lane){.easy = curl_easy_init(), .multi = curl_multi_init()};
+	lane->easy = curl_easy_init();
+	lane->multi = curl_multi_init();
 	if (lane->easy != NULL && lane->multi != NULL &&
-		curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT) ==
-			CURLM_OK)
+		curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, 1L) == CURLM_OK)
 		return true;
 	lane_close(lane);
 	return false;
 }
 
-static void forget_call(struct lane *lane)
+void lane_forget(struct lane *lane)
 {
 	curl_slist_free_all(lane->list);
 	lane->list = NULL;
@@ -48,10 +49,12 @@ static void forget_call(struct lane *lane)
 
 void lane_close(struct lane *lane)
 {
-	forget_call(lane);
+	lane_forget(lane);
 	curl_easy_cleanup(lane->easy);
 	curl_multi_cleanup(lane->multi);
 	free(lane->body);
+	if (lane->watch_fd > 0)
+		close(lane->watch_fd);
 	*lane = (struct lane){.easy = NULL};
 }
 
@@ -85,31 +88,75 @@ static int before_request(void *arg, char *peer_ip, char *local_ip, int peer_por
 		lane->is_refused = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
+	lane->sent_at_us = clock_mono_us();
 	return CURL_PREREQFUNC_OK;
+}
+
+/* Room for so many bytes and a NUL. */
+static bool body_reserve(struct lane *lane, size_t length)
+{
+	size_t capacity = lane->body_capacity < 1024 ? 1024 : lane->body_capacity;
+
+	if (length < lane->body_capacity)
+		return true;
+	while (capacity <= length)
+		capacity *= 2;
+	char *body = realloc(lane->body, capacity);
+	if (body == NULL)
+		return false;
+	lane->body = body;
+	lane->body_capacity = capacity;
+	return true;
+}
+
+/* An answer that says of itself that it is too large is not waited for. */
+static bool announces_too_much(struct lane *lane)
+{
+	curl_off_t length = -1;
+
+	curl_easy_getinfo(lane->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	return !lane->is_error && length > 0 && (size_t)length > lane->body_max;
+}
+
+/* A small answer that is decompressed without end. */
+static bool is_bomb(struct lane *lane, size_t received)
+{
+	curl_off_t on_wire = 0;
+
+	if (received <= INFLATED_FREE_BYTES)
+		return false;
+	curl_easy_getinfo(lane->easy, CURLINFO_SIZE_DOWNLOAD_T, &on_wire);
+	return (received - INFLATED_FREE_BYTES) / INFLATED_RATIO_MAX > (size_t)on_wire;
 }
 
 static size_t take_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct lane *lane = arg;
-	size_t length = size * n, needed = lane->body_length + length;
+	size_t length = size * n, room = lane->body_max - lane->received;
 
-	if (needed > lane->body_max) {
-		lane->is_too_large = true;
+	lane->is_too_large = length > room || is_bomb(lane, lane->received + length) ||
+			     (lane->received == 0 && announces_too_much(lane));
+	if (length > room)
+		length = room;
+	if (!body_reserve(lane, lane->body_length + length))
 		return 0;
-	}
-	if (needed > lane->body_capacity) {
-		size_t capacity = lane->body_capacity < 4096 ? 4096 : lane->body_capacity;
-		while (capacity < needed)
-			capacity *= 2;
-		char *body = realloc(lane->body, capacity);
-		if (body == NULL)
-			return 0;
-		lane->body = body;
-		lane->body_capacity = capacity;
-	}
 	memcpy(lane->body + lane->body_length, data, length);
-	lane->body_length = needed;
-	return length;
+	lane->body_length += length;
+	lane->body[lane->body_length] = '\0';
+	lane->received += length;
+	return lane->is_too_large ? 0 : size * n;
+}
+
+/* The empty line behind the headers; those of "100 Continue" are not the answer's. */
+static void end_head(struct lane *lane)
+{
+	long status = 0;
+
+	curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
+	lane->has_head |= status >= 200;
+	lane->is_error = status >= 400;
+	if (lane->is_error && lane->error_max < lane->body_max)
+		lane->body_max = lane->error_max;
 }
 
 /* libcurl bounds each header line but not their number. */
@@ -117,46 +164,48 @@ static size_t take_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct lane *lane = arg;
 
-	(void)data;
 	lane->header_bytes += size * n;
 	if (lane->header_bytes > HEADER_BYTES_MAX) {
 		lane->is_too_large = true;
 		return 0;
 	}
+	if (!lane->has_head && size * n > 0 && (data[0] == '\r' || data[0] == '\n'))
+		end_head(lane);
 	return size * n;
 }
 
 #define SET(option, value) (curl_easy_setopt(lane->easy, (option), (value)) == CURLE_OK)
 
-static bool set_bounds(struct lane *lane, i64 timeout_ms)
+static bool set_bounds(struct lane *lane, i64 connect_ms)
 {
-	long total = (long)timeout_ms;
-
 	/* QUICK_EXIT: a call that times out while a name is looked up does not wait for the lookup;
-	 * its thread is detached and cleans up after itself (asyn-thread.c). */
+	 * its thread is detached and cleans up after itself (asyn-thread.c). CAINFO: without the
+	 * file, only the certificates that are needed are loaded from the folder, instead of all
+	 * for each connection, which costs 15 ms and a megabyte. */
 	return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_QUICK_EXIT, 1L) &&
-	       SET(CURLOPT_TIMEOUT_MS, total) &&
-	       SET(CURLOPT_CONNECTTIMEOUT_MS,
-		       total < CONNECT_TIMEOUT_MS ? total : (long)CONNECT_TIMEOUT_MS) &&
-	       SET(CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S) &&
+	       SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms) &&
+	       SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES) &&
+	       SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BYTES) && SET(CURLOPT_CAINFO, NULL) &&
 	       SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-	       SET(CURLOPT_TCP_KEEPALIVE, 1L) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
-	       SET(CURLOPT_REDIR_PROTOCOLS_STR, "https") && SET(CURLOPT_PROXY, "") &&
-	       SET(CURLOPT_NOPROXY, "*");
+	       SET(CURLOPT_TCP_NODELAY, 1L) && SET(CURLOPT_TCP_KEEPALIVE, 1L) &&
+	       SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_REDIR_PROTOCOLS_STR, "https") &&
+	       SET(CURLOPT_PROXY, "") && SET(CURLOPT_NOPROXY, "*");
 }
 
-bool lane_begin(struct lane *lane, enum lane_policy policy, i64 timeout_ms, size_t body_max)
+bool lane_begin(struct lane *lane, enum lane_policy policy, i64 connect_ms, size_t body_max)
 {
 	if (lane->easy == NULL && !lane_open(lane))
 		return false;
-	forget_call(lane);
+	lane_forget(lane);
 	lane->policy = policy;
-	lane->body_max = body_max;
-	lane->header_bytes = 0;
-	lane->is_refused = lane->is_too_large = lane->has_left = false;
+	lane->code = CURLE_OK;
+	lane->body_max = lane->error_max = body_max;
+	lane->received = lane->header_bytes = 0;
+	lane->sent_at_us = 0;
+	lane->is_refused = lane->is_too_large = lane->has_head = lane->is_error = false;
 	lane->error[0] = '\0';
 	curl_easy_reset(lane->easy);
-	return set_bounds(lane, timeout_ms) && SET(CURLOPT_ERRORBUFFER, lane->error) &&
+	return set_bounds(lane, connect_ms) && SET(CURLOPT_ERRORBUFFER, lane->error) &&
 	       SET(CURLOPT_OPENSOCKETFUNCTION, open_socket) && SET(CURLOPT_OPENSOCKETDATA, lane) &&
 	       SET(CURLOPT_PREREQFUNCTION, before_request) && SET(CURLOPT_PREREQDATA, lane) &&
 	       SET(CURLOPT_WRITEFUNCTION, take_body) && SET(CURLOPT_WRITEDATA, lane) &&
@@ -173,48 +222,17 @@ bool lane_header(struct lane *lane, const char *line)
 	return true;
 }
 
-static bool client_has_left(int fd)
+const char *lane_cause(const struct lane *lane, enum net_end end)
 {
-	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
-
-	return poll(&p, 1, 0) > 0;
-}
-
-CURLcode lane_run(struct lane *lane, int abort_fd)
-{
-	/* With no events asked for, only a hang-up of the client wakes the poll; the half-close of
-	 * TCP, which the flags of libcurl cannot ask for, is seen within POLL_ABORT_MS. */
-	struct curl_waitfd client = {.fd = abort_fd};
-	CURLcode code = CURLE_FAILED_INIT;
-	int n_running = 1, n_left;
-
-	if (curl_multi_add_handle(lane->multi, lane->easy) != CURLM_OK)
-		return code;
-	for (;;) {
-		if (curl_multi_perform(lane->multi, &n_running) != CURLM_OK || n_running == 0)
-			break;
-		if (abort_fd > 0 && client_has_left(abort_fd)) {
-			lane->has_left = true;
-			break;
-		}
-		if (curl_multi_poll(lane->multi, &client, abort_fd > 0 ? 1 : 0,
-			    abort_fd > 0 ? POLL_ABORT_MS : POLL_MS, NULL) != CURLM_OK)
-			break;
-	}
-	for (CURLMsg *m; (m = curl_multi_info_read(lane->multi, &n_left)) != NULL;)
-		if (m->msg == CURLMSG_DONE && m->easy_handle == lane->easy)
-			code = m->data.result;
-	curl_multi_remove_handle(lane->multi, lane->easy);
-	return code;
-}
-
-const char *lane_cause(const struct lane *lane, CURLcode code)
-{
-	if (lane->has_left)
+	if (end == NET_CLIENT_LEFT)
 		return "client left";
+	if (end == NET_STOPPED)
+		return "stopped";
 	if (lane->is_refused)
 		return "address not allowed";
 	if (lane->is_too_large)
 		return "answer too large";
-	return lane->error[0] != '\0' ? lane->error : curl_easy_strerror(code);
+	if (lane->error[0] != '\0')
+		return lane->error;
+	return lane->code != CURLE_OK ? curl_easy_strerror(lane->code) : net_end_names[end];
 }

@@ -6,13 +6,20 @@
 #include "../core/errors.h"
 #include "../core/options.h"
 
-struct net; /* one per thread: keeps connections alive, so it is never shared */
+struct net; /* one per thread */
 
 /* Once per process, before threads. */
 void net_global_init(void);
 /* NULL when there is no memory. */
 struct net *net_new(void);
 void net_free(struct net *net);
+/* Gives up a call that was left by longjmp. What runs on its behalf ends now; a new call does so,
+ * too.
+ */
+void net_forget(struct net *net);
+/* Closes the connections that no call used for so long. Those of 30 s are closed by later calls
+ * anyway; a process without calls does it by its tick. */
+void net_sweep(i64 idle_us);
 /* From now on calls are given up when the client behind fd leaves (0: nobody waits for them). */
 void net_set_client(struct net *net, int fd);
 

@@ -10,7 +10,7 @@
 #include "mime.h"
 #include "net.h"
 
-enum { MAIL_TIMEOUT_MS = 30000 };
+enum { CONNECT_MS = 5000, MAIL_TIMEOUT_MS = 30000 };
 
 struct upload {
 	const char *data;
@@ -106,21 +106,22 @@ int mail_send(struct net *net, const struct options *options, const struct mail 
 	upload.data = mime_message(arena, options, mail, clock_now_us(), &upload.length);
 
 	if (!lane_for_server(net, options) ||
-		!lane_begin(lane, is_plain ? LANE_LOOPBACK : LANE_ANY, MAIL_TIMEOUT_MS, 0) ||
+		!lane_begin(lane, is_plain ? LANE_LOOPBACK : LANE_ANY, CONNECT_MS, 0) ||
 		!set_server(lane, options) || !set_mail(lane, options, mail, &upload)) {
 		metrics_add(METRIC_MAIL_FAILED, 1);
 		return fail_cause(fail, E_UPSTREAM_ERROR, "mail: libcurl cannot be set up");
 	}
-	CURLcode code = lane_run(lane, 0);
-	metrics_add(code == CURLE_OK ? METRIC_MAIL_SENT : METRIC_MAIL_FAILED, 1);
-	if (code == CURLE_OK)
+	enum net_end end = lane_run(lane, &(const struct lane_wait){.total_ms = MAIL_TIMEOUT_MS});
+	metrics_add(end == NET_DONE ? METRIC_MAIL_SENT : METRIC_MAIL_FAILED, 1);
+	if (end == NET_DONE)
 		return 0;
 	curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &reply);
-	*ret_permanent = is_permanent(code, reply, &upload);
+	*ret_permanent = is_permanent(lane->code, reply, &upload);
 	if (lane->is_refused)
 		return fail_cause(fail, E_UPSTREAM_ERROR,
 			"mail: [smtp] starttls = off is only for a server on this machine");
 	return fail_cause(fail,
-		code == CURLE_OPERATION_TIMEDOUT ? E_UPSTREAM_TIMEOUT : E_UPSTREAM_ERROR,
-		"mail: %s (reply %ld)", lane_cause(lane, code), reply);
+		end == NET_TIMEOUT_CONNECT || end == NET_TIMEOUT_TOTAL ? E_UPSTREAM_TIMEOUT
+								       : E_UPSTREAM_ERROR,
+		"mail: %s (reply %ld)", lane_cause(lane, end), reply);
 }

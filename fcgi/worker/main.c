@@ -99,10 +99,13 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 	arena->on_full = &arena_full;
 	if (setjmp(arena_full) == 0) {
 		serve_request(r);
-	} else if (r->answer_stream != NULL) { /* too late for another answer: this one stays cut */
-		LOG(ERROR, "arena_full", LOG_TEXT("route", r->route->path));
-		return;
 	} else {
+		net_forget(net);
+		if (r->answer_stream !=
+			NULL) { /* too late for another answer: this one stays cut */
+			LOG(ERROR, "arena_full", LOG_TEXT("route", r->route->path));
+			return;
+		}
 		r = refuse_greedy(worker, arena, &failure, fcgi, r);
 	}
 	if (resp_send(r, fcgi->out) != 0)

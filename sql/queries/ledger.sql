@@ -135,6 +135,14 @@ UPDATE hold SET state = ?, cost = ?, charged_topup = ?, charged_allowance = ?, c
 	transfer_id = ?, closed_at_us = ?
 WHERE hold_id = ?;
 
+-- hold_lease_set :exec
+-- in:  state str(8), held_topup i64, held_allowance i64, held_overage i64, cost i64?, charged_topup i64,
+--      charged_allowance i64, charged_overage i64, uncollected i64, transfer_id u64?, deadline_at_us i64,
+--      closed_at_us i64?, public_id str(29)
+UPDATE hold SET state = ?, held_topup = ?, held_allowance = ?, held_overage = ?, cost = ?, charged_topup = ?,
+	charged_allowance = ?, charged_overage = ?, uncollected = ?, transfer_id = ?, deadline_at_us = ?, closed_at_us = ?
+WHERE public_id = ?;
+
 -- hold_note :exec
 -- Affects no row once the hold is closed.
 -- in:  seen_cost i64, public_id str(29), user_id u64

@@ -29,7 +29,7 @@ static const struct {
 	{"/hang", E_UPSTREAM_TIMEOUT, 0, "", "timed out"},
 	{"/drip", E_UPSTREAM_TIMEOUT, 0, "", "timed out"},
 	{"/huge", E_UPSTREAM_ERROR, 0, "", "too large"},
-	{"/huge-length", E_UPSTREAM_ERROR, 0, "", "file size"},
+	{"/huge-length", E_UPSTREAM_ERROR, 0, "", "too large"},
 	{"/many-headers", E_UPSTREAM_ERROR, 0, "", "too large"},
 	{"/many-continues", E_UPSTREAM_ERROR, 0, "", "too large"},
 	{"/early", E_UPSTREAM_ERROR, 0, "", NULL},
@@ -114,7 +114,8 @@ static const struct {
 	{"POST without a body", "POST", "X-A: b", NULL, "\r\nContent-Length: 0\r\n", "Content-Type",
 		false},
 	{"PATCH", "PATCH", "X-A: b", "{}", "PATCH /echo ", "Expect", false},
-	{"no encodings", "GET", "X-A: b", NULL, "\r\nAccept: */*\r\n", "Accept-Encoding", false},
+	{"no encodings", "GET", "X-A: b", NULL, "\r\nAccept: */*\r\nAccept-Encoding: identity\r\n",
+		"gzip", false},
 	{"CRLF in a header", "GET", "X-A: b\r\nX-B: c", NULL, NULL, NULL, true},
 	{"LF in a header", "GET", "X-A: b\nX-B: c", NULL, NULL, NULL, true},
 	{"CRLF in the method", "GET / HTTP/1.1\r\nX: y", "X-A: b", NULL, NULL, NULL, true},
@@ -287,7 +288,8 @@ static void test_threads(void **state)
 		pthread_join(thread[i], &failed);
 		assert_null(failed);
 	}
-	assert_int_equal(http_server_connections(&w.server), ARRAY_LEN(thread));
+	/* As many as calls ran at once, at most. */
+	assert_in_range(http_server_connections(&w.server), 1, ARRAY_LEN(thread));
 	assert_int_equal(http_server_requests(&w.server), 100);
 	world_close(&w);
 }
@@ -298,14 +300,19 @@ static void test_full_arena(void **state)
 	struct world w;
 	jmp_buf on_full;
 	volatile bool was_full = false;
+	char body[2048];
 
 	(void)state;
 	assert_true(world_open(&w));
 	struct arena small;
 	arena_init(&small, 64 * 1024);
 	small.on_full = &on_full;
-	const struct net_request request = {
-		.method = "GET", .url = arena_printf(&w.arena, "%s/mebibyte", w.server.url)};
+	const struct net_request request = {.method = "POST",
+		.url = arena_printf(&w.arena, "%s/echo", w.server.url),
+		.body = body,
+		.body_length = sizeof(body)};
+	memset(body, 'x', sizeof(body));
+	arena_alloc(&small, 62 * 1024);
 	if (setjmp(on_full) == 0)
 		net_call(w.net, &small, &request, &w.response, &w.fail);
 	else

@@ -202,10 +202,13 @@ static void test_connections_are_not_shared(void **state)
 	/* Even where libcurl would reuse a connection, the peer is looked at. */
 	request.trust = NET_OPERATOR;
 	assert_int_equal(call(&w, &request), 0);
-	assert_true(lane_begin(&w.net->operator_lane, LANE_PUBLIC, 1000, 1000));
-	curl_easy_setopt(w.net->operator_lane.easy, CURLOPT_URL, "http://127.0.0.1/ok");
-	assert_int_equal(lane_run(&w.net->operator_lane, 0), CURLE_ABORTED_BY_CALLBACK);
-	assert_true(w.net->operator_lane.is_refused);
+	struct lane *lane = lane_borrow(LANE_ANY, "http://127.0.0.1:80");
+	assert_true(lane_begin(lane, LANE_PUBLIC, 1000, 1000));
+	curl_easy_setopt(lane->easy, CURLOPT_URL, "http://127.0.0.1/ok");
+	assert_int_equal(lane_run(lane, &(struct lane_wait){.total_ms = 1000}), NET_CONNECT);
+	assert_int_equal(lane->code, CURLE_ABORTED_BY_CALLBACK);
+	assert_true(lane->is_refused);
+	lane_discard(lane);
 	assert_int_equal(http_server_connections(&server), 1);
 	assert_int_equal(http_server_requests(&server), 2);
 	http_server_stop(&server);
