@@ -17,7 +17,7 @@
 #include "route.h"
 
 enum {
-	READ_BYTES = 16 * 1024,
+	READ_BYTES = 4 * 1024,
 	AHEAD_MAX = 64 * 1024, /* of the next request, while one is answered */
 	ACCEPT_AT_ONCE = 64,
 	RESET_WAIT_MS = 1,
