@@ -140,6 +140,8 @@ void models_put(const struct models *models); /* NULL is fine */
 
 /* The enabled model of this id or alias, or NULL. */
 const struct model *models_find(const struct models *models, const char *id);
+/* The rank of any plan of the catalog, by its id; 0 for one that is not in it. */
+i64 models_rank(const struct models *models, const char *plan_id);
 /* The tier of people on this plan: the highest whose rank theirs reaches. NULL: none is sold. */
 const struct model_plan *models_plan_of(const struct models *models, i64 plan_rank);
 static inline bool model_entitled(const struct model *model, i64 plan_rank)

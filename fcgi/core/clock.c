@@ -55,3 +55,11 @@ char *clock_iso8601(struct arena *a, i64 at_us)
 {
 	return formatted(a, at_us, "%Y-%m-%dT%H:%M:%SZ");
 }
+
+char *clock_iso8601_ms(struct arena *a, i64 at_us)
+{
+	i64 ms = at_us / US_PER_MS - (at_us % US_PER_MS < 0 ? 1 : 0);
+
+	return arena_printf(a, "%s.%03dZ", formatted(a, at_us, "%Y-%m-%dT%H:%M:%S"),
+		(int)((ms % 1000 + 1000) % 1000));
+}

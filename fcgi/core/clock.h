@@ -18,5 +18,7 @@ void clock_sleep_us(i64 us);
 char *clock_date(struct arena *a, i64 at_us);
 char *clock_http_date(struct arena *a, i64 at_us);
 char *clock_iso8601(struct arena *a, i64 at_us);
+/* The same with milliseconds: "2026-01-02T03:04:05.678Z". */
+char *clock_iso8601_ms(struct arena *a, i64 at_us);
 
 #endif

@@ -93,15 +93,16 @@ static int parse_method(struct req *r)
 	return 0; /* METHOD_MAX: route_find() answers 405 with what is allowed */
 }
 
-/* nginx chose the location by the decoded path; an encoded slash, backslash or NUL would make the
- * two differ. */
-static bool raw_path_is_plain(const char *uri)
+/* nginx chose the location by the decoded path; an encoded backslash or NUL would make the two
+ * differ, and so would a slash, unless route_find() finds that it makes no difference. */
+static bool raw_path_is_plain(const char *uri, bool *ret_encoded_slash)
 {
 	for (const char *p = uri; *p != '\0' && *p != '?'; p++) {
 		if (p[0] != '%')
 			continue;
-		if (strncasecmp(p, "%2f", 3) == 0 || strncasecmp(p, "%5c", 3) == 0 ||
-			strncmp(p, "%00", 3) == 0)
+		if (strncasecmp(p, "%2f", 3) == 0)
+			*ret_encoded_slash = true;
+		if (strncasecmp(p, "%5c", 3) == 0 || strncmp(p, "%00", 3) == 0)
 			return false;
 	}
 	return true;
@@ -114,9 +115,8 @@ int req_parse(struct req *r)
 	size_t length = strlen(r->path);
 	if (r->path[0] != '/' || length > PATH_MAX_BYTES || !utf8_valid(r->path, length))
 		return fail(r->fail, E_BAD_REQUEST, "The path is malformed.");
-	if (r->raw_uri != NULL && !raw_path_is_plain(r->raw_uri))
-		return fail(
-			r->fail, E_BAD_REQUEST, "The path has an encoded slash, backslash or NUL.");
+	if (r->raw_uri != NULL && !raw_path_is_plain(r->raw_uri, &r->has_encoded_slash))
+		return fail(r->fail, E_BAD_REQUEST, "The path has an encoded backslash or NUL.");
 	if (length > 1 && r->path[length - 1] == '/')
 		r->path = arena_strndup(r->arena, r->path, length - 1);
 	return 0;

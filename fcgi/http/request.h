@@ -68,6 +68,7 @@ struct req {
 	const char *method_text, *path, *raw_uri, *query;
 	enum method method;
 	bool is_head, is_options;
+	bool has_encoded_slash; /* only for routes with REST: to them it is a slash */
 	const char *content_type, *remote_addr, *request_id, *limit_status;
 	const char *authorization, *origin, *cookie, *idempotency_key, *if_none_match, *user_agent;
 	const char *body;

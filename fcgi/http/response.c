@@ -87,11 +87,20 @@ int resp_redirect(struct req *r, const char *location)
 	return resp_empty(r, 302);
 }
 
+const char *resp_tag_of(struct arena *a, const char *body, size_t length)
+{
+	struct sha256 hash = sha256(body, length);
+
+	return arena_printf(a, "\"%s\"", hex_encode(a, hash.byte, 16));
+}
+
 int resp_etag(struct req *r)
 {
-	struct sha256 hash = sha256(r->response.body, r->response.body_length);
-	const char *tag = arena_printf(r->arena, "\"%s\"", hex_encode(r->arena, hash.byte, 16));
+	return resp_etag_is(r, resp_tag_of(r->arena, r->response.body, r->response.body_length));
+}
 
+int resp_etag_is(struct req *r, const char *tag)
+{
 	resp_header(r, "ETag", tag);
 	if (r->if_none_match != NULL &&
 		(strstr(r->if_none_match, tag) != NULL || str_equal(r->if_none_match, "*")))

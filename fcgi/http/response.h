@@ -26,6 +26,9 @@ int resp_redirect(struct req *r, const char *location);
 void resp_header(struct req *r, const char *name, const char *value);
 /* ETag of the body that is ready, and 304 when the client has it (RFC 9110 section 13.1.2). */
 int resp_etag(struct req *r);
+/* The same with a tag that was made before, by resp_tag_of(). */
+int resp_etag_is(struct req *r, const char *tag);
+const char *resp_tag_of(struct arena *a, const char *body, size_t length);
 /* Turns r->fail into the answer, in the family's dialect. */
 void resp_error(struct req *r);
 /* Sends status line, headers and body. 0, or -1 when the client is gone. */

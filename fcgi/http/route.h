@@ -28,6 +28,7 @@ enum route_flags {
 	OPERATOR = 16,	 /* nginx lets only listed addresses in */
 	HIDDEN = 8,	 /* not in `turnpike routes` nor in the OpenAPI document */
 	PAGE = 64,	 /* asked for by a browser: failures are pages, too */
+	REST = 128,	 /* its last parameter takes all that is left of the path, slashes too */
 	FORM = 32,	 /* the body is application/x-www-form-urlencoded */
 };
 

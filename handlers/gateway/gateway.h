@@ -25,9 +25,26 @@ const struct gateway_account *gateway_account(const struct req *r);
 int gateway_authenticate(struct req *r);
 
 #define HANDLER(name) int name(struct req *r, const void *in, void *out)
+HANDLER(gateway_models_list);
+HANDLER(gateway_model_get);
+HANDLER(gateway_model_tier_get);
+HANDLER(gateway_catalog_manifest);
+HANDLER(gateway_catalog_plans);
+HANDLER(gateway_catalog_models);
+HANDLER(gateway_catalog_packs);
+HANDLER(gateway_account_tiers);
 HANDLER(gateway_health);
 #undef HANDLER
 
+SCHEMA_DECLARE(gateway_model);
+SCHEMA_DECLARE(gateway_model_in);
+SCHEMA_DECLARE(gateway_model_list);
+SCHEMA_DECLARE(gateway_model_tier_in);
+SCHEMA_DECLARE(gateway_manifest);
+SCHEMA_DECLARE(gateway_catalog_plans);
+SCHEMA_DECLARE(gateway_catalog_models);
+SCHEMA_DECLARE(gateway_catalog_packs);
+SCHEMA_DECLARE(gateway_tiers);
 SCHEMA_DECLARE(gateway_health);
 
 #endif

@@ -23,7 +23,8 @@ static const struct command {
 	bool need_config;
 	const char *text;
 } commands[] = {
-	{"catalog", command_catalog, true, "catalog load FILE [--dry-run] [--effective TIME] | show: what is sold"},
+	{"catalog", command_catalog, true,
+		"catalog load FILE [--dry-run] [--effective TIME] | show: what is sold"},
 	{"doctor", command_doctor, true,
 		"doctor: check this installation; every fault with its fix"},
 	{"incident", command_incident, true,

@@ -242,13 +242,13 @@ static bool same_settings(const struct place *a, const struct place *b)
 }
 
 /* "/api/x/{id}/y" as "^/api/x/[^/]+/y/?$". */
-static void write_regex(const char *path, FILE *out)
+static void write_regex(const struct route *route, FILE *out)
 {
 	fputc('^', out);
-	for (const char *p = path; *p != '\0'; p++) {
+	for (const char *p = route->path; *p != '\0'; p++) {
 		if (*p == '{') {
-			fputs("[^/]+", out);
 			p += strcspn(p, "}");
+			fputs((route->flags & REST) != 0 && p[1] == '\0' ? ".+" : "[^/]+", out);
 		} else {
 			if (strchr(".+*?()[]|^$\\", *p) != NULL)
 				fputc('\\', out);
@@ -286,7 +286,7 @@ static void write_prefix(const struct place *place, size_t n, FILE *out)
 	} else {
 		for (size_t i = 0; i < n; i++) {
 			fputs("\tlocation ~ ", out);
-			write_regex(place[i].route->path, out);
+			write_regex(place[i].route, out);
 			fputs(" {\n", out);
 			write_settings(&place[i], "\t\t", out);
 			fputs("\t}\n", out);
