@@ -326,7 +326,7 @@ static struct model model_of(
 	model.alias = alias;
 	for (size_t i = 0; i < m->n_capabilities; i++)
 		model.capabilities |= 1U << PLACE_OF(capability_names, m->capabilities[i]);
-	for (size_t i = 0; i < models->n_plans; i++)
+	for (size_t i = 0; m->requires_tier != NULL && i < models->n_plans; i++)
 		if (str_equal(models->plan[i].tier, m->requires_tier))
 			model.min_rank = models->plan[i].rank;
 	model.price_limit = model.price;

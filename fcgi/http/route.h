@@ -56,7 +56,8 @@ struct route {
 	int cache_s; /* Cache-Control: public, max-age; nginx keeps it for a second. 0: no-store */
 	const char *produces; /* content type of an answer without schema: "text/html" */
 	enum error errors[ROUTE_ERRORS_MAX];  /* beyond those that follow from auth, limit and in */
-	int other_status;		      /* a second success: 204, 302, 304; 0: none */
+	/* A second success: 204, 302, 304; or the same answer with bad news: 503. 0: none */
+	int other_status;
 	const struct deprecation *deprecated; /* NULL: it stays */
 };
 
