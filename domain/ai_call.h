@@ -6,6 +6,13 @@
 
 #include "../fcgi/net/stream.h"
 #include "purse.h"
+#include "route_pick.h"
+
+enum ai_call_end {
+	AI_CALL_FAILED, /* also: was not run */
+	AI_CALL_COMPLETE,
+	AI_CALL_LEFT /* the client left */
+};
 
 struct ai_call {
 	/* given */
@@ -13,7 +20,7 @@ struct ai_call {
 	struct net *net;
 	int client_fd;
 	u64 user_id;
-	i64 plan_rank;
+	const char *plan;
 	const char *request_id;
 	enum call_endpoint endpoint;
 	enum chat_mode mode;
@@ -34,13 +41,16 @@ struct ai_call {
 	const struct models *models;
 	const struct model *model;
 	struct call_record *record;
-	bool has_begun; /* something was passed to on_event: no other route can be tried */
-	bool charged_work; /* it failed, but not for nothing: trying again costs again */
+	struct choice choice;
+	enum ai_call_end end;
+	bool has_usage, is_priced;
+	bool has_begun; /* something was passed on: no other route can be tried */
 };
 
 enum { QUIET_MS = 15000 };
 
-/* Finds the model and reserves what the call may cost. E_MODEL_NOT_FOUND, E_MODEL_NOT_ALLOWED,
+/* Finds the model and reserves what the call may cost; when the arena is reset, which is after the
+ * answer's last byte, the call is settled, whatever became of it. E_MODEL_NOT_FOUND, E_MODEL_NOT_ALLOWED,
  * E_INSUFFICIENT_BALANCE, E_UNAVAILABLE; then nothing is reserved. */
 int ai_call_begin(struct ai_call *c);
 /* Asks an upstream. 0: the answer was complete. Else why not, in db->fail; c->has_begun tells
@@ -48,7 +58,5 @@ int ai_call_begin(struct ai_call *c);
 int ai_call_run(struct ai_call *c);
 /* Sets the price: c->record->cost is right from here on. After ai_call_run(), whatever it said. */
 void ai_call_price(struct ai_call *c);
-/* Lets it be settled. After ai_call_begin(), always; the record is gone then. */
-void ai_call_end(struct ai_call *c);
 
 #endif

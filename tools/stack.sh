@@ -97,6 +97,11 @@ config_text() {
 		token_url = $ORIGIN/sandbox/google/token
 		api_url = $ORIGIN/sandbox/google/userinfo
 
+		[supabase]
+		url = $ORIGIN/sandbox/supabase
+		jwt_secret = $(random_hex 32)
+		jwks_url = $ORIGIN/sandbox/jwks.json
+
 		[status]
 		ai_probe_url = $ORIGIN/sandbox/health
 		stripe_probe_url = $ORIGIN/sandbox/health

@@ -21,7 +21,7 @@ extern const struct auth_info auth_table[AUTH_MAX];
 struct caller {
 	enum auth_kind kind;
 	u64 user_id, session_id; /* user 0: anonymous */
-	const void *account; /* what the family's authenticate() found, for its handlers */
+	const void *account;	 /* what the family's authenticate() found, for its handlers */
 };
 
 struct req;

@@ -20,5 +20,8 @@ char *clock_http_date(struct arena *a, i64 at_us);
 char *clock_iso8601(struct arena *a, i64 at_us);
 /* The same with milliseconds: "2026-01-02T03:04:05.678Z". */
 char *clock_iso8601_ms(struct arena *a, i64 at_us);
+/* The same back: "2026-01-31T12:34:56Z", with any number of decimals, also with an offset as
+ * "+01:00". False when text is anything else. */
+bool clock_from_iso8601(const char *text, i64 *ret_at_us);
 
 #endif

@@ -45,6 +45,8 @@ static void put_rule(const struct fault *f, struct buf *out)
 		{"values", "is none of the values allowed"},
 		{"range", "is out of range"},
 		{"twice", "is there twice"},
+		{"characters", "has characters that are not allowed"},
+		{"time", "must be a time in ISO 8601"},
 		{"encoding", "is not encoded properly"},
 	};
 

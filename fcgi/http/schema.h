@@ -21,7 +21,7 @@ enum field_type {
 	FIELD_OBJECT,	     /* [pointer to the struct of .schema; NULL: absent] */
 	FIELD_ARRAY, /* array of objects [pointer to the first], count in the member .n_offset */
 	FIELD_STR_ARRAY, /* array of text [const char *const *], count in .n_offset */
-	FIELD_JSON,	 /* output: a JSON text, written as it is [const char *] */
+	FIELD_JSON, /* output: a JSON text, written as it is; input: any object [const char *] */
 };
 
 enum field_place { PLACE_BODY, PLACE_PATH, PLACE_QUERY };

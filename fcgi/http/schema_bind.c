@@ -175,6 +175,21 @@ static int bind_strings(const struct field *f, struct json_object *value, void *
 	return 0;
 }
 
+/* An object of the client's own, as text. */
+static int bind_json(const struct field *f, struct json_object *value, void *ret,
+	struct arena *arena, struct fail *fail)
+{
+	size_t length;
+
+	if (!json_object_is_type(value, json_type_object))
+		return fault(f, "object", fail);
+	const char *text = json_object_to_json_string_length(
+		value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+	TRY(check_bounds(f, (i64)length, fail));
+	*(const char **)member_of(f, ret) = arena_strndup(arena, text, length);
+	return 0;
+}
+
 static int bind_field(const struct field *f, struct json_object *value, void *ret,
 	struct arena *arena, struct fail *fail)
 {
@@ -195,6 +210,8 @@ static int bind_field(const struct field *f, struct json_object *value, void *re
 		return bind_array(f, value, ret, arena, fail);
 	case FIELD_STR_ARRAY:
 		return bind_strings(f, value, ret, arena, fail);
+	case FIELD_JSON:
+		return bind_json(f, value, ret, arena, fail);
 	default:
 		return fail_cause(fail, E_INTERNAL, "field %s cannot be input", f->member);
 	}

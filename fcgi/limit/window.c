@@ -180,12 +180,12 @@ void window_close(struct window_map *map)
 	free(map);
 }
 
-/* Locks a shard; one whose owner was killed inside is mended first. */
-static struct shard lock_shard(struct window_map *map, uint32_t i)
+/* A shard whose lock was asked for, with the result rc; one whose owner was killed inside is mended
+ * first. */
+static struct shard locked_shard(struct window_map *map, uint32_t i, int rc)
 {
 	struct shard_lock *lock = lock_at(map, i);
 	struct shard s = shard_view(lock + 1, map->head->size);
-	int rc = pthread_mutex_lock(&lock->mutex);
 
 	if (rc == EOWNERDEAD) {
 		shard_repair(&s);
@@ -195,6 +195,11 @@ static struct shard lock_shard(struct window_map *map, uint32_t i)
 	if (rc != 0)
 		abort(); /* never of a robust mutex used like this: the memory was overwritten */
 	return s;
+}
+
+static struct shard lock_shard(struct window_map *map, uint32_t i)
+{
+	return locked_shard(map, i, pthread_mutex_lock(&lock_at(map, i)->mutex));
 }
 
 static void unlock_shard(struct window_map *map, uint32_t i)
@@ -304,6 +309,21 @@ void window_undo(struct window_map *map, const void *key, size_t key_length)
 	if (k != NULL)
 		shard_drop_newest(&s, k);
 	unlock_shard(map, i);
+}
+
+bool window_answers(struct window_map *map, i64 timeout_ms)
+{
+	i64 until_us = clock_now_us() + timeout_ms * US_PER_MS;
+	struct timespec until = {until_us / US_PER_S, until_us % US_PER_S * 1000};
+
+	for (uint32_t i = 0; i < map->head->n_shards; i++) {
+		int rc = pthread_mutex_timedlock(&lock_at(map, i)->mutex, &until);
+		if (rc == ETIMEDOUT)
+			return false;
+		locked_shard(map, i, rc);
+		unlock_shard(map, i);
+	}
+	return true;
 }
 
 struct window_health window_health(struct window_map *map)

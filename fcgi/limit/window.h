@@ -33,6 +33,9 @@ struct window_answer window_hit_fixed(struct window_map *map, const void *key, s
 /* Takes the newest hit of a sliding window back: a request that failed before it had any effect. */
 void window_undo(struct window_map *map, const void *key, size_t key_length);
 
+/* Whether every part of the table can be had within timeout_ms. */
+bool window_answers(struct window_map *map, i64 timeout_ms);
+
 struct window_health {
 	bool sound;    /* every link of the table is right */
 	u64 keys;      /* held now */

@@ -23,6 +23,8 @@ struct gateway_account {
 /* The account of the caller, or NULL where authentication is optional and nobody signed in. */
 const struct gateway_account *gateway_account(const struct req *r);
 int gateway_authenticate(struct req *r);
+/* Looks after the database, for /health/ready. */
+void gateway_tick(const struct worker *worker, struct db *db);
 
 #define HANDLER(name) int name(struct req *r, const void *in, void *out)
 HANDLER(gateway_models_list);
@@ -34,6 +36,10 @@ HANDLER(gateway_catalog_models);
 HANDLER(gateway_catalog_packs);
 HANDLER(gateway_account_tiers);
 HANDLER(gateway_health);
+HANDLER(gateway_ready);
+HANDLER(gateway_detailed);
+HANDLER(gateway_telemetry);
+HANDLER(gateway_feedback);
 #undef HANDLER
 
 SCHEMA_DECLARE(gateway_model);
@@ -46,5 +52,11 @@ SCHEMA_DECLARE(gateway_catalog_models);
 SCHEMA_DECLARE(gateway_catalog_packs);
 SCHEMA_DECLARE(gateway_tiers);
 SCHEMA_DECLARE(gateway_health);
+SCHEMA_DECLARE(gateway_ready);
+SCHEMA_DECLARE(gateway_detailed);
+SCHEMA_DECLARE(gateway_telemetry_in);
+SCHEMA_DECLARE(gateway_accepted);
+SCHEMA_DECLARE(gateway_feedback_in);
+SCHEMA_DECLARE(gateway_feedback);
 
 #endif

@@ -27,6 +27,8 @@ static const struct command {
 		"catalog load FILE [--dry-run] [--effective TIME] | show: what is sold"},
 	{"doctor", command_doctor, true,
 		"doctor: check this installation; every fault with its fix"},
+	{"ide-token", command_ide_token, true,
+		"ide-token create|list --user EMAIL | revoke TOKEN: tokens of the IDE"},
 	{"incident", command_incident, true,
 		"incident open|update|resolve|pin|unpin|list: the status page"},
 	{"ledger", command_ledger, true,
@@ -44,6 +46,7 @@ static const struct command {
 		"release add|list|pause|resume|rollout: builds of the IDE"},
 	{"routes", command_routes, false,
 		"routes: family, method and path of every route, tab-separated"},
+	{"user", command_user, true, "user suspend|resume EMAIL: who may use their account"},
 };
 
 const char *argument(int argc, char **argv, const char *name, const char *fallback)
