@@ -48,11 +48,11 @@ static int check_abilities(struct ai_call *c)
 		return fail(c->db->fail, E_BAD_REQUEST, "The model '%s' is not for this route.",
 			c->model->id);
 	if (c->chat != NULL && c->chat->n_tools > 0 && (has & MODEL_TOOLS) == 0)
-		return fail(c->db->fail, E_BAD_REQUEST, "The model '%s' knows no tools.",
-			c->model->id);
+		return fail(
+			c->db->fail, E_BAD_REQUEST, "The model '%s' knows no tools.", c->model->id);
 	if (c->n_images > 0 && (has & MODEL_VISION) == 0)
-		return fail(c->db->fail, E_BAD_REQUEST, "The model '%s' sees no images.",
-			c->model->id);
+		return fail(
+			c->db->fail, E_BAD_REQUEST, "The model '%s' sees no images.", c->model->id);
 	return 0;
 }
 
@@ -66,9 +66,8 @@ static int find_model(struct ai_call *c)
 		return fail(c->db->fail, E_MODEL_NOT_FOUND,
 			"There is no model '%.100s'; GET /v1/models lists them.", c->model_name);
 	if (!model_entitled(c->model, models_rank(c->models, c->plan)))
-		return fail(c->db->fail, E_MODEL_NOT_ALLOWED,
-			"The model '%s' needs the tier '%s'.", c->model->id,
-			c->model->requires_tier);
+		return fail(c->db->fail, E_MODEL_NOT_ALLOWED, "The model '%s' needs the tier '%s'.",
+			c->model->id, c->model->requires_tier);
 	return check_abilities(c);
 }
 
@@ -264,7 +263,7 @@ static void set_times(const struct ai_call *c, struct net_stream *call)
  * be asked instead. */
 static int failed(struct attempt *a, const struct net_result *n, bool *ret_retry)
 {
-	struct fail *fail = a->c->db->fail;
+	struct fail *f = a->c->db->fail;
 	const char *message = a->error, *type = "";
 	int status = a->error != NULL ? a->error_status : n->head.status;
 
@@ -277,26 +276,24 @@ static int failed(struct attempt *a, const struct net_result *n, bool *ret_retry
 	case NET_TIMEOUT_IDLE:
 	case NET_TIMEOUT_TOTAL:
 		*ret_retry = n->end == NET_TIMEOUT_FIRST && a->c->is_stream;
-		return fail_cause(fail, E_TIMEOUT, "%s: %s", a->c->record->provider, n->cause);
+		return fail_cause(f, E_TIMEOUT, "%s: %s", a->c->record->provider, n->cause);
 	case NET_TIMEOUT_CONNECT:
 		return fail_cause(
-			fail, E_UPSTREAM_TIMEOUT, "%s: %s", a->c->record->provider, n->cause);
+			f, E_UPSTREAM_TIMEOUT, "%s: %s", a->c->record->provider, n->cause);
 	default:
-		return fail_cause(
-			fail, E_UPSTREAM_ERROR, "%s: %s", a->c->record->provider, n->cause);
+		return fail_cause(f, E_UPSTREAM_ERROR, "%s: %s", a->c->record->provider, n->cause);
 	}
 	if (a->bad != 0) /* what it sent makes no sense; the cause is noted */
 		return a->bad;
 	if (a->error == NULL && n->head.status >= 400)
-		a->dialect->read_error(
-			a->c->db->arena, n->body, n->body_length, &message, &type);
+		a->dialect->read_error(a->c->db->arena, n->body, n->body_length, &message, &type);
 	struct verdict v = upstream_verdict(status, type, message);
 	*ret_retry = v.retry;
 	if (v.text != NULL)
-		return fail(fail, v.error, "%s", v.text);
+		return fail(f, v.error, "%s", v.text);
 	if (v.error == E_UPSTREAM_OVERLOADED && n->head.retry_after_s > 0)
-		fail->retry_after_s = n->head.retry_after_s;
-	return fail_cause(fail, v.error, "%s: %d %s %.200s", a->c->record->provider, status, type,
+		f->retry_after_s = n->head.retry_after_s;
+	return fail_cause(f, v.error, "%s: %d %s %.200s", a->c->record->provider, status, type,
 		message != NULL ? message : "");
 }
 
@@ -337,7 +334,8 @@ static int ask(struct ai_call *c, bool *ret_retry)
 
 	*ret_retry = false;
 	a->c = c;
-	a->dialect = dialect_upstream_find(provider_dialect_names[c->choice.route->provider->dialect]);
+	a->dialect =
+		dialect_upstream_find(provider_dialect_names[c->choice.route->provider->dialect]);
 	note_route(c);
 	TRY(write_call(a, &up));
 	const struct provider *provider = c->choice.route->provider;
@@ -394,7 +392,7 @@ void ai_call_price(struct ai_call *c)
 	c->is_priced = true;
 	if (c->end != AI_CALL_COMPLETE && !r->has_first_token && !has_input) {
 		give_back(r, CALL_REFUNDED,
-			c->end == AI_CALL_LEFT ? "the client left before the first token"
+			c->end == AI_CALL_LEFT	     ? "the client left before the first token"
 			: c->db->fail->cause != NULL ? c->db->fail->cause
 						     : "no upstream answered");
 		return;

@@ -1,5 +1,5 @@
-/* One governed call of a hosted model: paid for before an upstream is asked, run on the first of the
- * model's routes that answers, and settled at what it really cost, however it ends. No database
+/* One governed call of a hosted model: paid for before an upstream is asked, run on the first of
+ * the model's routes that answers, and settled at what it really cost, however it ends. No database
  * connection is held while an upstream works. Source: gateway.md sections 2.4 and 6. */
 #ifndef TURNPIKE_AI_CALL_H
 #define TURNPIKE_AI_CALL_H
@@ -24,7 +24,7 @@ struct ai_call {
 	const char *request_id;
 	enum call_endpoint endpoint;
 	enum chat_mode mode;
-	const char *model_name; /* as the client wrote it */
+	const char *model_name;	 /* as the client wrote it */
 	const struct chat *chat; /* one of these */
 	const struct fim *fim;
 	const struct raw_call *raw;
@@ -50,8 +50,8 @@ struct ai_call {
 enum { QUIET_MS = 15000 };
 
 /* Finds the model and reserves what the call may cost; when the arena is reset, which is after the
- * answer's last byte, the call is settled, whatever became of it. E_MODEL_NOT_FOUND, E_MODEL_NOT_ALLOWED,
- * E_INSUFFICIENT_BALANCE, E_UNAVAILABLE; then nothing is reserved. */
+ * answer's last byte, the call is settled, whatever became of it. E_MODEL_NOT_FOUND,
+ * E_MODEL_NOT_ALLOWED, E_INSUFFICIENT_BALANCE, E_UNAVAILABLE; then nothing is reserved. */
 int ai_call_begin(struct ai_call *c);
 /* Asks an upstream. 0: the answer was complete. Else why not, in db->fail; c->has_begun tells
  * whether the client has seen a part. */

@@ -8,7 +8,11 @@ struct choice {
 	size_t n_tried;
 };
 enum choice_outcome { CHOICE_GOOD, CHOICE_UNKNOWN, CHOICE_BAD };
-struct verdict { enum error error; bool retry; const char *text; };
+struct verdict {
+	enum error error;
+	bool retry;
+	const char *text;
+};
 bool choice_next(struct choice *c, const struct model *model);
 void choice_done(struct choice *c, enum choice_outcome outcome, i64 retry_after_s);
 struct verdict upstream_verdict(int status, const char *type, const char *message);

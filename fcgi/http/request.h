@@ -68,7 +68,7 @@ struct req {
 	char *const *env;
 	struct FCGX_Stream *body_stream, *out_stream;
 	struct FCGX_Stream *answer_stream; /* out_stream, once the answer has begun */
-	int client_fd;					 /* closed by nginx when the client goes */
+	int client_fd;			   /* closed by nginx when the client goes */
 	const char *method_text, *path, *raw_uri, *query;
 	enum method method;
 	bool is_head, is_options;

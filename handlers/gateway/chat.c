@@ -118,8 +118,8 @@ static int answer(struct answering *a, enum client_shape shape, bool include_usa
 	c->arg = a;
 	TRY(ai_call_begin(c));
 	/* The receipt's and the answer's ids differ in their first letters only. */
-	const char *id = arena_printf(r->arena, "%s%s",
-		shape == SHAPE_CHAT ? "chatcmpl-" : "cmpl-", c->record->id + sizeof("act_") - 1);
+	const char *id = arena_printf(r->arena, "%s%s", shape == SHAPE_CHAT ? "chatcmpl-" : "cmpl-",
+		c->record->id + sizeof("act_") - 1);
 	resp_header_kept(r, "x-turnpike-hold", c->record->hold_id);
 	resp_header_kept(r, "x-turnpike-receipt", c->record->id);
 	client_writer_init(&a->writer, r->arena, shape, id, c->model_name, r->now_us / US_PER_S,

@@ -11,15 +11,15 @@ enum { CALLS_PER_THREAD = 2, CALLS_MORE = 1024 };
 
 static const struct route routes[] = {
 	/* 2. AI */
-	ROUTE(POST, "/v1/chat/completions", BEARER, AI, STREAM | RAW_BODY, gateway_chat, IN(gateway_chat_in),
-		OUT(gateway_chat), 200, "Chat with a model, in one answer or as a stream",
-		.pool = POOL_AI, .body_bytes = 20 * 1024 * 1024,
+	ROUTE(POST, "/v1/chat/completions", BEARER, AI, STREAM | RAW_BODY, gateway_chat,
+		IN(gateway_chat_in), OUT(gateway_chat), 200,
+		"Chat with a model, in one answer or as a stream", .pool = POOL_AI,
+		.body_bytes = 20 * 1024 * 1024,
 		ERRORS(E_INSUFFICIENT_BALANCE, E_MODEL_NOT_ALLOWED, E_MODEL_NOT_FOUND, E_TIMEOUT,
 			E_UPSTREAM_ERROR, E_UPSTREAM_OVERLOADED)),
 	ROUTE(POST, "/v1/completions", BEARER, AI, STREAM | RAW_BODY, gateway_completions,
 		IN(gateway_completions_in), OUT(gateway_completion), 200,
-		"Fill in between a prefix and a suffix", .pool = POOL_TAB,
-		.body_bytes = 512 * 1024,
+		"Fill in between a prefix and a suffix", .pool = POOL_TAB, .body_bytes = 512 * 1024,
 		ERRORS(E_INSUFFICIENT_BALANCE, E_MODEL_NOT_ALLOWED, E_MODEL_NOT_FOUND, E_TIMEOUT,
 			E_UPSTREAM_ERROR, E_UPSTREAM_OVERLOADED)),
 	/* 2.6. Models */
@@ -79,8 +79,8 @@ static int start(const struct worker *worker, char *why, size_t why_size)
 
 	if (!makes_calls(worker))
 		return 0;
-	return purses_start(worker->options, worker->db_pool, pool_names[worker->pool], n_calls,
-		why, why_size);
+	return purses_start(
+		worker->options, worker->db_pool, pool_names[worker->pool], n_calls, why, why_size);
 }
 
 static void stop(const struct worker *worker)
