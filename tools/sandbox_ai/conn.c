@@ -17,11 +17,13 @@
 #include "route.h"
 
 enum {
-	READ_BYTES = 16 * 1024,
+	READ_BYTES = 4 * 1024,
 	AHEAD_MAX = 64 * 1024, /* of the next request, while one is answered */
 	ACCEPT_AT_ONCE = 64,
+	/* Before a reset, so that a client has read what came before and tells it from an end. */
 	RESET_WAIT_MS = 1,
-	RESET_WAITS = 1000,
+	RESET_WAITS = 3,
+	RESET_WAITS_MAX = 1000, /* while the client has not even received it */
 };
 
 enum phase { PHASE_READS, PHASE_ANSWERS, PHASE_FINISHES };
@@ -229,7 +231,9 @@ static bool finish(struct conn *c)
 {
 	if (conn_backlog(c) > 0)
 		return false;
-	if (c->ending == ENDING_RESET && has_unread(c) && c->reset_waits++ < RESET_WAITS) {
+	if (c->ending == ENDING_RESET &&
+		c->reset_waits < (has_unread(c) ? RESET_WAITS_MAX : RESET_WAITS)) {
+		c->reset_waits++;
 		conn_wake_at(c, clock_mono_us() + RESET_WAIT_MS * US_PER_MS);
 		return false;
 	}
