@@ -8,7 +8,7 @@
 #include "../fcgi/core/log.h"
 #include "../fcgi/core/metrics.h"
 #include "../fcgi/core/str.h"
-#include "route_choice.h"
+#include "route_pick.h"
 
 /* gateway.md section 2.4, in milliseconds. */
 static const struct budget {
@@ -24,9 +24,8 @@ static const struct budget {
 /* One upstream asked once. */
 struct attempt {
 	struct ai_call *c;
-	struct choice *choice;
+	const struct dialect_upstream *dialect;
 	struct answer_reader *reader;
-	bool is_over;	   /* the upstream said that this was all */
 	bool client_left;  /* the sink said so */
 	int bad;	   /* what its bytes were refused with */
 	int error_status;  /* of an error in the middle of an answer: what it stands for, or 0 */
@@ -49,11 +48,11 @@ static int check_abilities(struct ai_call *c)
 		return fail(c->db->fail, E_BAD_REQUEST, "The model '%s' is not for this route.",
 			c->model->id);
 	if (c->chat != NULL && c->chat->n_tools > 0 && (has & MODEL_TOOLS) == 0)
-		return fail(c->db->fail, E_BAD_REQUEST, "The model '%s' knows no tools.",
-			c->model->id);
+		return fail(
+			c->db->fail, E_BAD_REQUEST, "The model '%s' knows no tools.", c->model->id);
 	if (c->n_images > 0 && (has & MODEL_VISION) == 0)
-		return fail(c->db->fail, E_BAD_REQUEST, "The model '%s' sees no images.",
-			c->model->id);
+		return fail(
+			c->db->fail, E_BAD_REQUEST, "The model '%s' sees no images.", c->model->id);
 	return 0;
 }
 
@@ -66,10 +65,9 @@ static int find_model(struct ai_call *c)
 	if (c->model == NULL)
 		return fail(c->db->fail, E_MODEL_NOT_FOUND,
 			"There is no model '%.100s'; GET /v1/models lists them.", c->model_name);
-	if (!model_entitled(c->model, c->plan_rank))
-		return fail(c->db->fail, E_MODEL_NOT_ALLOWED,
-			"The model '%s' needs the tier '%s'.", c->model->id,
-			c->model->requires_tier);
+	if (!model_entitled(c->model, models_rank(c->models, c->plan)))
+		return fail(c->db->fail, E_MODEL_NOT_ALLOWED, "The model '%s' needs the tier '%s'.",
+			c->model->id, c->model->requires_tier);
 	return check_abilities(c);
 }
 
@@ -99,17 +97,23 @@ static int reserve(struct ai_call *c)
 	return purse_admit(c->db, &q, &c->record);
 }
 
+/* When the arena is reset: also where the handler was left by a jump. */
+static void leave(void *arg)
+{
+	struct ai_call *c = arg;
+
+	if (c->record != NULL) {
+		ai_call_price(c);
+		purse_finish(c->record);
+	}
+	models_put(c->models);
+}
+
 int ai_call_begin(struct ai_call *c)
 {
-	int rc = find_model(c);
-
-	if (rc == 0)
-		rc = reserve(c);
-	if (rc != 0) {
-		models_put(c->models);
-		c->models = NULL;
-	}
-	return rc;
+	arena_defer(c->db->arena, leave, c);
+	TRY(find_model(c));
+	return reserve(c);
 }
 
 /* --- while it runs ---------------------------------------------------------------------------- */
@@ -140,12 +144,13 @@ static void note_event(struct attempt *a, const struct chat_event *e)
 	case EVENT_USAGE:
 		r->tokens = e->usage;
 		break;
+
 	case EVENT_ERROR:
 		a->error = arena_strdup(a->c->db->arena, e->text);
 		a->error_status = e->status;
 		break;
 	case EVENT_END:
-		a->is_over = true;
+		a->c->has_usage = r->tokens.output > 0 || r->tokens.input > 0;
 		break;
 	case EVENT_START:
 	case EVENT_FINISH:
@@ -200,9 +205,8 @@ static int on_quiet(void *arg)
 static int write_call(struct attempt *a, struct upstream_call *ret)
 {
 	const struct ai_call *c = a->c;
-	const struct model_route *route = a->choice->route;
-	const struct dialect_upstream *dialect =
-		dialect_upstream_find(provider_dialect_names[route->provider->dialect]);
+	const struct model_route *route = c->choice.route;
+	const struct dialect_upstream *dialect = a->dialect;
 	struct upstream_model m = {
 		.name = route->upstream_model,
 		.api_version = route->provider->api_version,
@@ -216,19 +220,20 @@ static int write_call(struct attempt *a, struct upstream_call *ret)
 	a->reader = dialect->reader(arena, on_event, a);
 	if (c->chat != NULL && dialect->write_chat != NULL)
 		return dialect->write_chat(
-			arena, c->chat, &m, a->choice->key->secret, ret, c->db->fail);
+			arena, c->chat, &m, c->choice.key->secret, ret, c->db->fail);
 	if (c->fim != NULL && dialect->write_fim != NULL) {
 		a->reader = dialect->reader(arena, fim_filter_event,
 			fim_filter_new(arena, c->fim, dialect, on_event, a));
 		return dialect->write_fim(
-			arena, c->fim, &m, a->choice->key->secret, ret, c->db->fail);
+			arena, c->fim, &m, c->choice.key->secret, ret, c->db->fail);
 	}
 	return fail_cause(c->db->fail, E_INTERNAL, "%s does not speak the dialect of %s",
 		route->provider->id, call_endpoint_names[c->endpoint]);
 }
 
-static void note_route(struct ai_call *c, const struct choice *choice)
+static void note_route(struct ai_call *c)
 {
+	const struct choice *choice = &c->choice;
 	struct call_record *r = c->record;
 
 	r->attempts++;
@@ -252,4 +257,160 @@ static void set_times(const struct ai_call *c, struct net_stream *call)
 	call->first_byte_ms = c->is_stream ? b->first_byte : call->total_ms;
 	call->idle_ms = c->is_stream ? b->idle : 0;
 	call->quiet_ms = c->is_stream ? QUIET_MS : 0;
+}
+
+/* An answer that is an error, or none: what the client is told, and whether another upstream may
+ * be asked instead. */
+static int failed(struct attempt *a, const struct net_result *n, bool *ret_retry)
+{
+	struct fail *f = a->c->db->fail;
+	const char *message = a->error, *type = "";
+	int status = a->error != NULL ? a->error_status : n->head.status;
+
+	*ret_retry = true;
+	switch (n->end) {
+	case NET_DONE:
+	case NET_STOPPED:
+		break;
+	case NET_TIMEOUT_FIRST:
+	case NET_TIMEOUT_IDLE:
+	case NET_TIMEOUT_TOTAL:
+		*ret_retry = n->end == NET_TIMEOUT_FIRST && a->c->is_stream;
+		return fail_cause(f, E_TIMEOUT, "%s: %s", a->c->record->provider, n->cause);
+	case NET_TIMEOUT_CONNECT:
+		return fail_cause(
+			f, E_UPSTREAM_TIMEOUT, "%s: %s", a->c->record->provider, n->cause);
+	default:
+		return fail_cause(f, E_UPSTREAM_ERROR, "%s: %s", a->c->record->provider, n->cause);
+	}
+	if (a->bad != 0) /* what it sent makes no sense; the cause is noted */
+		return a->bad;
+	if (a->error == NULL && n->head.status >= 400)
+		a->dialect->read_error(a->c->db->arena, n->body, n->body_length, &message, &type);
+	struct verdict v = upstream_verdict(status, type, message);
+	*ret_retry = v.retry;
+	if (v.text != NULL)
+		return fail(f, v.error, "%s", v.text);
+	if (v.error == E_UPSTREAM_OVERLOADED && n->head.retry_after_s > 0)
+		f->retry_after_s = n->head.retry_after_s;
+	return fail_cause(f, v.error, "%s: %d %s %.200s", a->c->record->provider, status, type,
+		message != NULL ? message : "");
+}
+
+/* The end of one attempt. 0, or why there is no answer, in db->fail. */
+static int judge(struct attempt *a, const struct net_result *n, bool *ret_retry)
+{
+	struct ai_call *c = a->c;
+	int rc = a->bad;
+
+	*ret_retry = false;
+	if (a->client_left || n->end == NET_CLIENT_LEFT) {
+		c->end = AI_CALL_LEFT;
+		choice_done(&c->choice, CHOICE_UNKNOWN, 0);
+		return fail_cause(c->db->fail, E_UPSTREAM_ERROR, "the client left");
+	}
+	if (n->end == NET_DONE && n->head.status < 300) {
+		if (rc == 0)
+			rc = c->is_stream ? answer_end(a->reader, c->db->fail)
+					  : answer_whole(a->reader, n->body, n->body_length,
+						    c->db->fail);
+		if (rc == 0 && a->error == NULL) {
+			c->end = AI_CALL_COMPLETE;
+			choice_done(&c->choice, CHOICE_GOOD, 0);
+			return 0;
+		}
+		a->bad = rc;
+	}
+	rc = failed(a, n, ret_retry);
+	choice_done(&c->choice, CHOICE_BAD, n->head.retry_after_s);
+	return rc;
+}
+
+static int ask(struct ai_call *c, bool *ret_retry)
+{
+	struct attempt *a = arena_new(c->db->arena, struct attempt);
+	struct upstream_call up;
+	struct net_result result;
+
+	*ret_retry = false;
+	a->c = c;
+	a->dialect =
+		dialect_upstream_find(provider_dialect_names[c->choice.route->provider->dialect]);
+	note_route(c);
+	TRY(write_call(a, &up));
+	const struct provider *provider = c->choice.route->provider;
+	struct net_stream call = {
+		.url = arena_printf(c->db->arena, "%s%s", provider->base_url,
+			provider->path != NULL ? provider->path : up.path),
+		.header = up.header,
+		.body = up.body,
+		.body_length = up.body_length,
+		.trust = NET_OPERATOR,
+		.client_fd = c->client_fd,
+		.on_data = c->is_stream ? on_data : NULL,
+		.on_quiet = on_quiet,
+		.arg = a,
+	};
+	set_times(c, &call);
+	purse_running(c->record);
+	net_stream(c->net, c->db->arena, &call, &result);
+	return judge(a, &result, ret_retry);
+}
+
+int ai_call_run(struct ai_call *c)
+{
+	bool retry = true;
+	int rc = fail(c->db->fail, E_UPSTREAM_OVERLOADED, NULL);
+
+	while (retry && choice_next(&c->choice, c->model)) {
+		fail_clear(c->db->fail);
+		rc = ask(c, &retry);
+		retry = retry && rc != 0 && !c->has_begun;
+	}
+	return rc;
+}
+
+/* --- after ------------------------------------------------------------------------------------ */
+
+static void give_back(struct call_record *r, enum call_status status, const char *reason)
+{
+	r->status = status;
+	r->tokens = (struct token_counts){.input = 0};
+	r->cost = 0;
+	r->is_estimated = false;
+	set_text(r->reason, sizeof(r->reason), reason);
+}
+
+void ai_call_price(struct ai_call *c)
+{
+	struct call_record *r = c->record;
+	bool has_input = r->tokens.input + r->tokens.cached + r->tokens.cache_write > 0;
+	bool is_whole = c->end == AI_CALL_COMPLETE && has_input && c->has_usage;
+
+	if (c->is_priced)
+		return;
+	c->is_priced = true;
+	if (c->end != AI_CALL_COMPLETE && !r->has_first_token && !has_input) {
+		give_back(r, CALL_REFUNDED,
+			c->end == AI_CALL_LEFT	     ? "the client left before the first token"
+			: c->db->fail->cause != NULL ? c->db->fail->cause
+						     : "no upstream answered");
+		return;
+	}
+	static const struct {
+		enum call_status status;
+		const char *reason;
+	} ends[] = {
+		[AI_CALL_FAILED] = {CALL_CUT, "the upstream broke off"},
+		[AI_CALL_COMPLETE] = {CALL_OK, "the upstream reported no usage"},
+		[AI_CALL_LEFT] = {CALL_ABORTED, "the client left in the middle"},
+	};
+	r->status = ends[c->end].status;
+	if (!is_whole) {
+		call_estimate_missing(r, has_input, false);
+		set_text(r->reason, sizeof(r->reason), ends[c->end].reason);
+	}
+	if (call_price(r) != 0)
+		set_text(r->reason, sizeof(r->reason),
+			"the upstream reported more than can be priced: the estimate is charged");
 }

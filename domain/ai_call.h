@@ -1,11 +1,18 @@
-/* One governed call of a hosted model: paid for before an upstream is asked, run on the first of the
- * model's routes that answers, and settled at what it really cost, however it ends. No database
+/* One governed call of a hosted model: paid for before an upstream is asked, run on the first of
+ * the model's routes that answers, and settled at what it really cost, however it ends. No database
  * connection is held while an upstream works. Source: gateway.md sections 2.4 and 6. */
 #ifndef TURNPIKE_AI_CALL_H
 #define TURNPIKE_AI_CALL_H
 
 #include "../fcgi/net/stream.h"
 #include "purse.h"
+#include "route_pick.h"
+
+enum ai_call_end {
+	AI_CALL_FAILED, /* also: was not run */
+	AI_CALL_COMPLETE,
+	AI_CALL_LEFT /* the client left */
+};
 
 struct ai_call {
 	/* given */
@@ -13,11 +20,11 @@ struct ai_call {
 	struct net *net;
 	int client_fd;
 	u64 user_id;
-	i64 plan_rank;
+	const char *plan;
 	const char *request_id;
 	enum call_endpoint endpoint;
 	enum chat_mode mode;
-	const char *model_name; /* as the client wrote it */
+	const char *model_name;	 /* as the client wrote it */
 	const struct chat *chat; /* one of these */
 	const struct fim *fim;
 	const struct raw_call *raw;
@@ -34,21 +41,22 @@ struct ai_call {
 	const struct models *models;
 	const struct model *model;
 	struct call_record *record;
-	bool has_begun; /* something was passed to on_event: no other route can be tried */
-	bool charged_work; /* it failed, but not for nothing: trying again costs again */
+	struct choice choice;
+	enum ai_call_end end;
+	bool has_usage, is_priced;
+	bool has_begun; /* something was passed on: no other route can be tried */
 };
 
 enum { QUIET_MS = 15000 };
 
-/* Finds the model and reserves what the call may cost. E_MODEL_NOT_FOUND, E_MODEL_NOT_ALLOWED,
- * E_INSUFFICIENT_BALANCE, E_UNAVAILABLE; then nothing is reserved. */
+/* Finds the model and reserves what the call may cost; when the arena is reset, which is after the
+ * answer's last byte, the call is settled, whatever became of it. E_MODEL_NOT_FOUND,
+ * E_MODEL_NOT_ALLOWED, E_INSUFFICIENT_BALANCE, E_UNAVAILABLE; then nothing is reserved. */
 int ai_call_begin(struct ai_call *c);
 /* Asks an upstream. 0: the answer was complete. Else why not, in db->fail; c->has_begun tells
  * whether the client has seen a part. */
 int ai_call_run(struct ai_call *c);
 /* Sets the price: c->record->cost is right from here on. After ai_call_run(), whatever it said. */
 void ai_call_price(struct ai_call *c);
-/* Lets it be settled. After ai_call_begin(), always; the record is gone then. */
-void ai_call_end(struct ai_call *c);
 
 #endif

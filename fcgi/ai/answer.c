@@ -58,8 +58,8 @@ static int emit(struct answer_reader *r, const struct chat_event *event)
 	return r->sink(r->arg, event);
 }
 
-static int emit_text(struct answer_reader *r, enum chat_event_kind kind, size_t index,
-	const struct buf *text)
+static int emit_text(
+	struct answer_reader *r, enum chat_event_kind kind, size_t index, const struct buf *text)
 {
 	if (text->length == 0)
 		return 0;
@@ -177,7 +177,8 @@ int answer_done(struct answer_reader *r)
 
 int answer_garbage(struct answer_reader *r, const struct pull *p)
 {
-	return fail_cause(r->fail, E_UPSTREAM_ERROR, "an answer that is not JSON as it should be: %s",
+	return fail_cause(r->fail, E_UPSTREAM_ERROR,
+		"an answer that is not JSON as it should be: %s",
 		p->why != NULL ? p->why : "no object");
 }
 

@@ -15,7 +15,8 @@
 /* The first that refuses temperature, top_p and top_k, even at their defaults. */
 #define VERSION_WITHOUT_SAMPLING "2026-10-21"
 
-/* What stands for response_format where the model has no such thing; NULL when nothing was asked. */
+/* What stands for response_format where the model has no such thing; NULL when nothing was asked.
+ */
 static const char *format_instruction(
 	struct arena *a, const struct chat *chat, const struct upstream_model *m)
 {
@@ -26,7 +27,8 @@ static const char *format_instruction(
 	if (m->has_json_schema)
 		return NULL;
 	return arena_printf(a,
-		"Answer with one JSON value that is valid under this JSON Schema, and nothing else:\n%s",
+		"Answer with one JSON value that is valid under this JSON Schema, and nothing "
+		"else:\n%s",
 		chat->response_schema);
 }
 
@@ -69,8 +71,8 @@ static void put_stop(struct arena *a, struct buf *b, const struct sampling *s)
 }
 
 /* Never both, and temperature ends at 1 here. */
-static void put_sampling(
-	struct buf *b, const struct sampling *s, const struct upstream_model *m, const char *version)
+static void put_sampling(struct buf *b, const struct sampling *s, const struct upstream_model *m,
+	const char *version)
 {
 	const i64 one = 1000000;
 	i64 micro;
@@ -147,8 +149,7 @@ static void put_tool_choice(struct buf *b, const struct chat *chat)
 	buf_json(b, types[chat->tool_choice]);
 	if (chat->tool_choice == CHOICE_NAMED)
 		put_text(b, "name", chat->tool_choice_name);
-	put_true(b, "disable_parallel_tool_use",
-		one_by_one && chat->tool_choice != CHOICE_NONE);
+	put_true(b, "disable_parallel_tool_use", one_by_one && chat->tool_choice != CHOICE_NONE);
 	buf_char(b, '}');
 }
 

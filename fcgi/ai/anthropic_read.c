@@ -250,8 +250,8 @@ static int read_json(struct answer_reader *r, const char *data, size_t length, s
 	return pull_end(&p) && is_object ? 0 : answer_garbage(r, &p);
 }
 
-static int read_frame(struct answer_reader *r, const struct pull_text *name, const char *data,
-	size_t length)
+static int read_frame(
+	struct answer_reader *r, const struct pull_text *name, const char *data, size_t length)
 {
 	struct frame f;
 

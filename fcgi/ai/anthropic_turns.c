@@ -1,5 +1,5 @@
-/* The conversation as Anthropic wants it: turns of user and assistant in alternation, the results of
- * tools at the head of the turn that follows their calls, one for each call. */
+/* The conversation as Anthropic wants it: turns of user and assistant in alternation, the results
+ * of tools at the head of the turn that follows their calls, one for each call. */
 #include <string.h>
 
 #include "../core/crypto.h"
@@ -149,7 +149,8 @@ static void put_assistant(struct turns *t, const struct turn *turn, bool is_last
 
 	turn_open(t, "assistant");
 	for (size_t i = turn->first; i <= turn->last; i++)
-		for (size_t j = 0; message[i].role == ROLE_ASSISTANT && j < message[i].n_parts; j++) {
+		for (size_t j = 0; message[i].role == ROLE_ASSISTANT && j < message[i].n_parts;
+			j++) {
 			const struct chat_part *part = &message[i].part[j];
 			size_t length = part->length;
 			if (!anthropic_has_text(part->text))
@@ -220,7 +221,8 @@ static int check_results(struct turns *t, const struct turn *turn, const struct 
 				is_answer = answers(&message[i], &message[j].call[k]);
 		if (!is_answer)
 			return fail(t->fail, E_BAD_REQUEST,
-				"messages[%zu].tool_call_id names no call of the message before.", i);
+				"messages[%zu].tool_call_id names no call of the message before.",
+				i);
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
-/* One call of a model, whatever dialect it is asked and answered in. A client's request is read into
- * a struct chat or fim; the dialect of an upstream writes it as that upstream wants it, and reads
- * the answer back as events; a writer turns the events into what the client expects. So each
+/* One call of a model, whatever dialect it is asked and answered in. A client's request is read
+ * into a struct chat or fim; the dialect of an upstream writes it as that upstream wants it, and
+ * reads the answer back as events; a writer turns the events into what the client expects. So each
  * dialect knows itself and these shapes, and no other dialect.
  *
  * Nothing here knows money, users, or the network. Texts live in the arena that was given, those of
@@ -53,7 +53,7 @@ enum chat_mode { MODE_CHAT, MODE_PLAN, MODE_AGENT, MODE_TAB };
 
 /* What chat and completions have in common. Numbers that are only passed on stay JSON texts. */
 struct sampling {
-	i64 max_tokens; /* 0: not asked */
+	i64 max_tokens;				/* 0: not asked */
 	const char *temperature, *top_p, *seed; /* NULL: not asked */
 	const char *const *stop;
 	size_t n_stop;
@@ -76,7 +76,7 @@ struct chat {
 	const char *response_schema;  /* of FORMAT_JSON_SCHEMA: the schema in it; may be NULL */
 	const char *reasoning_effort; /* or NULL */
 	const char *user;	      /* or NULL */
-	i64 input_bytes; /* of messages and tools, without images; see MESSAGE_BYTES */
+	i64 input_bytes;	      /* of messages and tools, without images; see MESSAGE_BYTES */
 	i64 n_images;
 };
 
@@ -94,7 +94,7 @@ struct fim {
 	struct sampling sampling;
 	const struct fim_context *context;
 	size_t n_context;
-	i64 input_bytes;
+	i64 input_bytes; /* with what a chat model must be told of its task */
 };
 
 /* Reads a client's body in the gateway's shape. 0, or E_INVALID_FIELD with every fault noted
@@ -144,12 +144,12 @@ typedef int chat_sink(void *arg, const struct chat_event *event);
 
 /* What the catalog says of the model as this upstream knows it. */
 struct upstream_model {
-	const char *name;	 /* the upstream's */
-	const char *api_version; /* of Anthropic; NULL: the default */
-	const char *fim_template; /* "qwen", "starcoder", "codellama", "deepseek"; NULL: suffix */
-	i64 max_tokens;		  /* what was reserved: never ask for more; above 0 */
-	bool pass_sampling;	  /* temperature and top_p are accepted */
-	bool has_reasoning;	  /* reasoning_effort is understood */
+	const char *name;	    /* the upstream's */
+	const char *api_version;    /* of Anthropic; NULL: the default */
+	const char *fim_template;   /* "qwen", "starcoder", "codellama", "deepseek"; NULL: suffix */
+	i64 max_tokens;		    /* what was reserved: never ask for more; above 0 */
+	bool pass_sampling;	    /* temperature and top_p are accepted */
+	bool has_reasoning;	    /* reasoning_effort is understood */
 	bool max_completion_tokens; /* OpenAI's newer name of max_tokens is the one it takes */
 	bool has_json_schema;	    /* Anthropic: output_config.format is understood */
 	bool no_prefill;	    /* Anthropic: the last message must not be the assistant's */
@@ -177,7 +177,8 @@ struct dialect_upstream {
 	int (*write_fim)(struct arena *a, const struct fim *fim, const struct upstream_model *m,
 		const char *key, struct upstream_call *ret, struct fail *fail);
 	struct answer_reader *(*reader)(struct arena *a, chat_sink *sink, void *arg);
-	bool fim_is_chat; /* write_fim() asks a chat model, which wraps its answer in this and that */
+	bool fim_is_chat; /* write_fim() asks a chat model, which wraps its answer in this and that
+			   */
 	/* An HTTP error of this upstream: its message (never NULL) and type, from its body. */
 	void (*read_error)(struct arena *a, const char *body, size_t length,
 		const char **ret_message, const char **ret_type);
@@ -202,7 +203,8 @@ struct fim_filter *fim_filter_new(struct arena *a, const struct fim *fim,
 	const struct dialect_upstream *dialect, chat_sink *sink, void *arg);
 int fim_filter_event(void *filter, const struct chat_event *event);
 
-/* --- what the client gets ---------------------------------------------------------------------- */
+/* --- what the client gets ----------------------------------------------------------------------
+ */
 
 enum client_shape { SHAPE_CHAT, SHAPE_COMPLETION };
 
@@ -216,7 +218,7 @@ struct client_writer {
 	struct buf out;	   /* frames to send, or the body; the caller empties it */
 	/* private */
 	struct buf head; /* what every chunk begins with */
-	bool has_role, has_finish, is_finished;
+	bool has_role, is_finished;
 	enum finish finish;
 	struct buf text, reasoning, refusal;
 	struct client_call *call;
@@ -232,8 +234,8 @@ struct client_usage {
 
 void client_writer_init(struct client_writer *w, struct arena *a, enum client_shape shape,
 	const char *id, const char *model, i64 created_s, bool include_usage);
-/* Appends the frames of one event to w->out (stream); that of EVENT_START says the role. EVENT_FINISH is kept back until
- * client_stream_end(), because the usage rides on it. */
+/* Appends the frames of one event to w->out (stream); that of EVENT_START says the role.
+ * EVENT_FINISH is kept back until client_stream_end(), because the usage rides on it. */
 void client_stream_event(struct client_writer *w, const struct chat_event *event);
 /* The last frames: finish, usage, [DONE]. usage NULL: nothing is known. */
 void client_stream_end(struct client_writer *w, const struct client_usage *usage);

@@ -1,5 +1,6 @@
-/* The dialects of fill-in-the-middle upstreams (upstreams.md 12): OpenAI's completions with a suffix
- * or a model's own tokens, Mistral's FIM, llama.cpp's infill, and any chat model as a last resort. */
+/* The dialects of fill-in-the-middle upstreams (upstreams.md 12): OpenAI's completions with a
+ * suffix or a model's own tokens, Mistral's FIM, llama.cpp's infill, and any chat model as a last
+ * resort. */
 #include "fim.h"
 
 #include "../core/str.h"
@@ -132,7 +133,8 @@ static int write_llamacpp(struct arena *a, const struct fim *fim, const struct u
 	return 0;
 }
 
-/* --- llama.cpp's own answers: objects with content; the one with stop:true is the last ------------ */
+/* --- llama.cpp's own answers: objects with content; the one with stop:true is the last
+ * ------------ */
 
 struct infill {
 	struct pull_text content, stop_type;
@@ -191,8 +193,8 @@ static int read_infill(struct answer_reader *r, const char *data, size_t length,
 	return answer_done(r);
 }
 
-static int infill_frame(struct answer_reader *r, const struct pull_text *name, const char *data,
-	size_t length)
+static int infill_frame(
+	struct answer_reader *r, const struct pull_text *name, const char *data, size_t length)
 {
 	(void)name;
 	if (pull_is(&(struct pull_text){data, length, false}, "[DONE]"))

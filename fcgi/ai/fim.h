@@ -10,7 +10,8 @@
 /* The completion as a chat that asks for it. */
 void fim_as_chat(struct arena *a, const struct fim *fim, struct chat *ret);
 
-/* The prompt with a model's own tokens, and what must stop it; false when the template is unknown. */
+/* The prompt with a model's own tokens, and what must stop it; false when the template is unknown.
+ */
 struct fim_prompt {
 	const char *text;
 	const char *const *stop;

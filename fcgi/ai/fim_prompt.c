@@ -8,7 +8,8 @@
 
 enum { TOKENS_MAX = 10, STOP_MAX = 4 };
 
-struct template {
+struct template
+{
 	const char *name;
 	const char *prefix, *suffix, *middle;
 	const char *file; /* in front of the path of a file of the context */
@@ -27,13 +28,13 @@ static const struct template templates[] = {
 	{"codellama", "<PRE> ", " <SUF>", " <MID>", "#",
 		{"<EOT>", "</s>", "<PRE>", "<SUF>", "<MID>", "<s>"}},
 	{"deepseek", "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", "#",
-		{"<｜end▁of▁sentence｜>", "<|EOT|>", "<｜fim▁begin｜>",
-			"<｜fim▁hole｜>", "<｜fim▁end｜>", "<｜begin▁of▁sentence｜>"}},
+		{"<｜end▁of▁sentence｜>", "<|EOT|>", "<｜fim▁begin｜>", "<｜fim▁hole｜>",
+			"<｜fim▁end｜>", "<｜begin▁of▁sentence｜>"}},
 };
 
 /* The tags of the chat, which its text must not hold either. */
-static const char *const tags[] = {"<before>", "</before>", "<after>", "</after>", "<file", "</file>",
-	"<" FIM_TAG ">", "</" FIM_TAG ">"};
+static const char *const tags[] = {"<before>", "</before>", "<after>", "</after>", "<file",
+	"</file>", "<" FIM_TAG ">", "</" FIM_TAG ">"};
 
 static size_t token_at(const char *text, const char *const *token, size_t n)
 {
@@ -118,6 +119,15 @@ static void put_tagged(struct buf *b, const char *tag, const char *text)
 	buf_printf(b, "</%s>", tag);
 }
 
+static void put_line(struct buf *b, const char *name, const char *text)
+{
+	if (text == NULL || text[0] == '\0')
+		return;
+	buf_printf(b, "%s: ", name);
+	put_neutral(b, text, tags, ARRAY_LEN(tags));
+	buf_char(b, '\n');
+}
+
 static const char *chat_question(struct arena *a, const struct fim *fim)
 {
 	struct buf b;
@@ -130,10 +140,8 @@ static const char *chat_question(struct arena *a, const struct fim *fim)
 		put_neutral(&b, fim->context[i].content, tags, ARRAY_LEN(tags));
 		buf_str(&b, "</file>\n");
 	}
-	if (fim->language != NULL && fim->language[0] != '\0')
-		buf_printf(&b, "Language: %s\n", fim->language);
-	if (fim->path != NULL && fim->path[0] != '\0')
-		buf_printf(&b, "File: %s\n", fim->path);
+	put_line(&b, "Language", fim->language);
+	put_line(&b, "File", fim->path);
 	put_tagged(&b, "before", fim->prefix);
 	buf_char(&b, '\n');
 	put_tagged(&b, "after", fim->suffix);

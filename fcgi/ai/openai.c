@@ -99,9 +99,8 @@ static void put_messages(struct buf *b, const struct chat *chat)
 
 static void put_tool_choice(struct buf *b, const struct chat *chat)
 {
-	static const char *const names[] = {[CHOICE_AUTO] = "auto",
-		[CHOICE_NONE] = "none",
-		[CHOICE_REQUIRED] = "required"};
+	static const char *const names[] = {
+		[CHOICE_AUTO] = "auto", [CHOICE_NONE] = "none", [CHOICE_REQUIRED] = "required"};
 
 	if (chat->tool_choice == CHOICE_NAMED) {
 		buf_str(b, ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":");

@@ -4,8 +4,8 @@
 
 /* What was found in a chunk or a body; events are made of it when all of it was JSON. */
 struct chunk {
-	struct pull_text content;	    /* or text of a completion */
-	struct pull_text parts;		    /* content as an array */
+	struct pull_text content; /* or text of a completion */
+	struct pull_text parts;	  /* content as an array */
 	struct pull_text reasoning, refusal, calls;
 	struct pull_text finish;
 	bool has_choices, has_usage, has_error;
@@ -104,7 +104,8 @@ static void pull_usage_member(struct pull *p, const struct pull_text *name, stru
 		answer_count(p, &u->total);
 	else if (pull_is(name, "prompt_cache_hit_tokens") || pull_is(name, "cached_tokens"))
 		answer_count(p, &u->cached);
-	else if (pull_is(name, "prompt_tokens_details") || pull_is(name, "completion_tokens_details") ||
+	else if (pull_is(name, "prompt_tokens_details") ||
+		 pull_is(name, "completion_tokens_details") ||
 		 pull_is(name, "input_tokens_details") || pull_is(name, "output_tokens_details"))
 		pull_details(p, u);
 	else
@@ -186,8 +187,8 @@ static void pull_function(struct pull *p, struct call_chunk *c)
 
 static bool is_same_id(const char *known, const struct pull_text *id)
 {
-	return id->length == 0 || (strlen(known) == id->length &&
-					  memcmp(known, id->at, id->length) == 0);
+	return id->length == 0 ||
+	       (strlen(known) == id->length && memcmp(known, id->at, id->length) == 0);
 }
 
 /* Which call a fragment belongs to. An index that is missing means a new call when it brings a new
@@ -326,8 +327,8 @@ static int read_chunk(struct answer_reader *r, const char *data, size_t length, 
 	return 0;
 }
 
-static int read_frame(struct answer_reader *r, const struct pull_text *name, const char *data,
-	size_t length)
+static int read_frame(
+	struct answer_reader *r, const struct pull_text *name, const char *data, size_t length)
 {
 	struct chunk chunk = {0};
 

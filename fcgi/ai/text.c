@@ -28,8 +28,8 @@ static unsigned hex_unit(const char *p)
 	unsigned unit = 0;
 
 	for (size_t i = 0; i < 4; i++) {
-		unsigned char c = (unsigned char)p[i];
-		unit = unit << 4 | (c <= '9' ? c - '0' : (c | 0x20u) - 'a' + 10u);
+		unsigned c = (unsigned char)p[i];
+		unit = unit << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 	}
 	return unit;
 }

@@ -94,7 +94,8 @@ static void pull_body(struct pull *p, struct upstream_error *ret)
 	while (pull_member(p, &name)) {
 		if (pull_is(&name, "error"))
 			upstream_error_pull(p, ret);
-		else if (pull_is(&name, "message") || (pull_is(&name, "detail") && pull_peek(p) == '"'))
+		else if (pull_is(&name, "message") ||
+			 (pull_is(&name, "detail") && pull_peek(p) == '"'))
 			pull_message(p, &other);
 		else if (pull_is(&name, "detail") && other.message.at == NULL)
 			pull_raw(p, &other.message);
@@ -105,8 +106,8 @@ static void pull_body(struct pull *p, struct upstream_error *ret)
 		ret->message = other.message;
 }
 
-void upstream_error_read(struct arena *a, const char *body, size_t length,
-	const char **ret_message, const char **ret_type)
+void upstream_error_read(struct arena *a, const char *body, size_t length, const char **ret_message,
+	const char **ret_type)
 {
 	struct upstream_error error = {0};
 	struct pull p;

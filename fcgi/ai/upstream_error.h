@@ -13,7 +13,7 @@ struct upstream_error {
 /* The value of a member "error": an object {message, type, code} or the message itself. */
 void upstream_error_pull(struct pull *p, struct upstream_error *ret);
 /* read_error() of every dialect. */
-void upstream_error_read(struct arena *a, const char *body, size_t length,
-	const char **ret_message, const char **ret_type);
+void upstream_error_read(struct arena *a, const char *body, size_t length, const char **ret_message,
+	const char **ret_type);
 
 #endif

@@ -248,30 +248,46 @@ static bool may_lack_type(const struct req *r)
 	       (r->content_type == NULL || r->content_type[0] == '\0');
 }
 
-static int bind_json(struct req *r)
+static void put_json(void *doc)
 {
-	const char *why = NULL, *text = r->body;
-	size_t length = r->body_length;
+	json_object_put(doc);
+}
 
+int req_json(struct req *r, struct json_object **ret)
+{
+	const char *why = NULL, *text;
+
+	TRY(req_body(r));
+	text = r->body;
+	size_t length = r->body_length;
 	if (length == 0) { /* an empty body is {} (product.md section 0) */
 		text = "{}";
 		length = 2;
 	} else if (!content_type_is(r, "application/json") && !may_lack_type(r)) {
 		return fail(r->fail, E_UNSUPPORTED_MEDIA_TYPE, NULL);
 	}
-	scoped(json_object) *doc = json_read(r->arena, text, length, &why);
+	*ret = json_read(r->arena, text, length, &why);
 	if (why != NULL) /* the text "null" is valid and has no tree */
 		return fail(r->fail, E_INVALID_JSON, "The body is not valid JSON: %s.", why);
+	arena_defer(r->arena, put_json, *ret);
+	return 0;
+}
+
+static int bind_json(struct req *r)
+{
+	struct json_object *doc;
+
+	TRY(req_json(r, &doc));
 	return schema_bind_body(r->route->in, doc, r->in, r->arena, r->fail);
 }
 
 static int bind_body(struct req *r)
 {
-	if (!has_body_fields(r->route->in))
+	if (!has_body_fields(r->route->in) || (r->route->flags & RAW_BODY) != 0)
 		return 0;
-	TRY(req_body(r));
 	if ((r->route->flags & FORM) == 0)
 		return bind_json(r);
+	TRY(req_body(r));
 	if (r->body_length > 0 && !content_type_is(r, "application/x-www-form-urlencoded"))
 		return fail(r->fail, E_UNSUPPORTED_MEDIA_TYPE, "Send the body as a form.");
 	if (r->body != NULL && strlen(r->body) != r->body_length)

@@ -39,10 +39,8 @@ int resp_empty(struct req *r, int status)
 	return resp_text(r, status, NULL, "", 0);
 }
 
-void resp_header(struct req *r, const char *name, const char *value)
+static void put_line(struct req *r, struct buf *h, const char *name, const char *value)
 {
-	struct buf *h = &r->response.header;
-
 	if (strpbrk(value, "\r\n") != NULL)
 		return;
 	if (h->data == NULL)
@@ -51,6 +49,16 @@ void resp_header(struct req *r, const char *name, const char *value)
 	buf_str(h, ": ");
 	buf_str(h, value);
 	buf_str(h, "\r\n");
+}
+
+void resp_header(struct req *r, const char *name, const char *value)
+{
+	put_line(r, &r->response.header, name, value);
+}
+
+void resp_header_kept(struct req *r, const char *name, const char *value)
+{
+	put_line(r, &r->response.kept_header, name, value);
 }
 
 int resp_page(struct req *r, int status, const char *title, const char *style, const char *content)
@@ -345,31 +353,60 @@ static int send_rest(struct req *r)
 	return rc < 0 ? -1 : 0;
 }
 
+static void put_head(struct req *r, struct buf *b)
+{
+	const struct response *a = &r->response;
+
+	if (a->status != 200) /* nginx's own: "200 OK" */
+		buf_printf(b, "Status: %d %s\r\n", a->status, reason_of(a->status));
+	if (a->content_type != NULL) {
+		buf_str(b, "Content-Type: ");
+		buf_str(b, a->content_type);
+		if (a->more == NULL && !a->is_open)
+			buf_printf(b, "\r\nContent-Length: %zu", a->body_length);
+		buf_str(b, "\r\n");
+	}
+	put_cache_control(r, b);
+	put_cors(r, b);
+	put_rate(r, b);
+	if (r->route != NULL && r->route->deprecated != NULL)
+		put_deprecation(r->route->deprecated, r->arena, b);
+	if (a->header.length > 0)
+		buf_bytes(b, a->header.data, a->header.length);
+	if (a->kept_header.length > 0)
+		buf_bytes(b, a->kept_header.data, a->kept_header.length);
+	buf_str(b, "\r\n");
+}
+
+int resp_open(struct req *r, const char *content_type)
+{
+	struct response *a = &r->response;
+	struct buf b;
+
+	a->status = r->route->status;
+	a->content_type = content_type;
+	a->is_open = a->is_ready = true;
+	buf_init(&b, r->arena, a->header.length + a->kept_header.length + 512);
+	put_head(r, &b);
+	r->answer_stream = r->out_stream;
+	return resp_stream_write(r, b.data, b.length);
+}
+
+int resp_stream_flush(struct req *r)
+{
+	return FCGX_FFlush(r->answer_stream) == 0 ? 0 : -1;
+}
+
 int resp_send(struct req *r, struct FCGX_Stream *out)
 {
 	struct response *a = &r->response;
 	struct buf b;
-	bool has_body = a->content_type != NULL;
 
-	buf_init(&b, r->arena, a->body_length + a->header.length + 512);
-	if (a->status != 200) /* nginx's own: "200 OK" */
-		buf_printf(&b, "Status: %d %s\r\n", a->status, reason_of(a->status));
-	if (has_body) {
-		buf_str(&b, "Content-Type: ");
-		buf_str(&b, a->content_type);
-		if (a->more == NULL)
-			buf_printf(&b, "\r\nContent-Length: %zu", a->body_length);
-		buf_str(&b, "\r\n");
-	}
-	put_cache_control(r, &b);
-	put_cors(r, &b);
-	put_rate(r, &b);
-	if (r->route != NULL && r->route->deprecated != NULL)
-		put_deprecation(r->route->deprecated, r->arena, &b);
-	if (a->header.length > 0)
-		buf_bytes(&b, a->header.data, a->header.length);
-	buf_str(&b, "\r\n");
-	if (has_body && !r->is_head)
+	if (a->is_open)
+		return FCGX_GetError(out) != 0 ? -1 : 0;
+	buf_init(&b, r->arena, a->body_length + a->header.length + a->kept_header.length + 512);
+	put_head(r, &b);
+	if (a->content_type != NULL && !r->is_head)
 		buf_bytes(&b, a->body, a->body_length);
 	if (FCGX_PutStr(b.data, (int)b.length, out) < 0)
 		return -1;

@@ -30,6 +30,7 @@ enum route_flags {
 	PAGE = 64,	 /* asked for by a browser: failures are pages, too */
 	REST = 128,	 /* its last parameter takes all that is left of the path, slashes too */
 	FORM = 32,	 /* the body is application/x-www-form-urlencoded */
+	RAW_BODY = 256,	 /* the handler reads the body itself; `in` describes it */
 };
 
 enum { ROUTE_PARAMS_MAX = 4, ROUTE_ERRORS_MAX = 6, BODY_DEFAULT_BYTES = 64 * 1024 };
@@ -88,6 +89,10 @@ struct family {
 	size_t n_routes;
 	/* Resolves the credential that r->route->auth asks for and fills r->caller. */
 	int (*authenticate)(struct req *r);
+	/* Around the threads of every process that serves the family; may be NULL. start(): 0, or
+	 * -1 and a sentence on why, which ends the process. */
+	int (*start)(const struct worker *worker, char *why, size_t why_size);
+	void (*stop)(const struct worker *worker);
 	/* Once a second in every process that serves the family; may be NULL. */
 	void (*tick)(const struct worker *worker, struct db *db);
 };

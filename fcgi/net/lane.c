@@ -134,6 +134,10 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
 	struct lane *lane = arg;
 	size_t length = size * n, room = lane->body_max - lane->received;
 
+	if (lane->body_length >= lane->pause_at && !lane->is_error) {
+		lane->is_paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	lane->is_too_large = length > room || is_bomb(lane, lane->received + length) ||
 			     (lane->received == 0 && announces_too_much(lane));
 	if (length > room)
@@ -200,9 +204,11 @@ bool lane_begin(struct lane *lane, enum lane_policy policy, i64 connect_ms, size
 	lane->policy = policy;
 	lane->code = CURLE_OK;
 	lane->body_max = lane->error_max = body_max;
+	lane->pause_at = SIZE_MAX;
 	lane->received = lane->header_bytes = 0;
 	lane->sent_at_us = 0;
-	lane->is_refused = lane->is_too_large = lane->has_head = lane->is_error = false;
+	lane->is_refused = lane->is_too_large = lane->has_head = lane->is_error = lane->is_paused =
+		false;
 	lane->error[0] = '\0';
 	curl_easy_reset(lane->easy);
 	return set_bounds(lane, connect_ms) && SET(CURLOPT_ERRORBUFFER, lane->error) &&

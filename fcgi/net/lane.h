@@ -32,6 +32,8 @@ struct lane {
 	i64 sent_at_us;	   /* when a connection was ready and the request began; 0: not yet */
 	char *body;	   /* what came and was not taken; NUL-terminated when there is any */
 	size_t body_length, body_capacity;
+	size_t pause_at; /* so many bytes are to be taken before more are read */
+	bool is_paused;
 	size_t body_max, error_max; /* of the whole answer; the latter when status >= 400 */
 	size_t received, header_bytes;
 	int watch_fd; /* an epoll set that holds the client; 0: not made yet */

@@ -29,15 +29,20 @@ static bool watch_client(struct lane *lane, int fd)
 	return lane->watch_fd > 0 && epoll_ctl(lane->watch_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-/* How it ended, when libcurl says that it did. */
-static enum net_end end_of(struct lane *lane)
+static CURLcode result_of(struct lane *lane)
 {
+	CURLcode code = CURLE_FAILED_INIT;
 	int n_left;
 
-	lane->code = CURLE_FAILED_INIT;
 	for (CURLMsg *m; (m = curl_multi_info_read(lane->multi, &n_left)) != NULL;)
 		if (m->msg == CURLMSG_DONE && m->easy_handle == lane->easy)
-			lane->code = m->data.result;
+			code = m->data.result;
+	return code;
+}
+
+static enum net_end end_of(struct lane *lane, CURLcode code)
+{
+	lane->code = code;
 	if (lane->code == CURLE_OK)
 		return NET_DONE;
 	if (lane->is_too_large || lane->code == CURLE_FILESIZE_EXCEEDED)
@@ -119,6 +124,15 @@ static bool wait_for_news(const struct run *run, i64 now_us)
 	       client_gone(run->wait->client_fd);
 }
 
+/* What waits in libcurl is given to us now, and then it wakes us at once. */
+static CURLcode resume(struct lane *lane)
+{
+	if (!lane->is_paused)
+		return CURLE_OK;
+	lane->is_paused = false;
+	return curl_easy_pause(lane->easy, CURLPAUSE_CONT);
+}
+
 static enum net_end drive(struct run *run)
 {
 	for (;;) {
@@ -127,7 +141,10 @@ static enum net_end drive(struct run *run)
 		if (report(run) != 0)
 			return NET_STOPPED;
 		if (rc != CURLM_OK || n_running == 0)
-			return end_of(run->lane);
+			return end_of(run->lane, result_of(run->lane));
+		CURLcode code = resume(run->lane);
+		if (code != CURLE_OK)
+			return report(run) != 0 ? NET_STOPPED : end_of(run->lane, code);
 		i64 now_us = clock_mono_us();
 		enum net_end end = timed_out(run, now_us);
 		if (end != NET_DONE)

@@ -11,6 +11,7 @@
 #include "lane.h"
 
 enum { CONNECT_MS = 5000, COLLECTED_MAX = 32 * 1024 * 1024, ERROR_MAX = 64 * 1024 };
+enum { UNTAKEN_BYTES = 8 * 1024 };     /* of a stream: an upstream that floods us has to wait */
 enum { GIVEN_AWAY_BYTES = 32 * 1024 }; /* a collected body from here on is not copied */
 
 const char *const net_end_names[NET_END_MAX] = {
@@ -168,6 +169,8 @@ static const char *prepare(struct lane *lane, CURLU *url, const struct net_strea
 		return "libcurl cannot be set up";
 	}
 	lane->url = url;
+	if (call->on_data != NULL)
+		lane->pause_at = UNTAKEN_BYTES;
 	lane->error_max = call->error_max > 0 ? call->error_max : ERROR_MAX;
 	return http_prepare(lane, call);
 }

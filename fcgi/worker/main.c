@@ -61,6 +61,7 @@ static struct req *request_new(struct worker *worker, struct net *net, struct ar
 		.now_us = clock_now_us(),
 		.env = fcgi->envp,
 		.body_stream = fcgi->in,
+		.out_stream = fcgi->out,
 		.client_fd = fcgi->ipcFd,
 	};
 	return r;
@@ -270,10 +271,27 @@ static void set_up(struct process *p, const char *config, const char *pool_name,
 		die("[server] config_key is not set in %s%s: it protects sign-in codes; "
 		    "`openssl rand -hex 32` makes one",
 			config, "");
-	threads_of(&p->options, p->worker.pool, &n_connections);
+	p->worker.n_threads = (size_t)threads_of(&p->options, p->worker.pool, &n_connections);
 	p->worker.db_pool = db_pool_new(&p->options, (size_t)n_connections);
 	p->worker.started_mono_us = clock_mono_us();
 	open_shared_memory(p, pool_name, slot);
+}
+
+static void start_families(const struct worker *worker)
+{
+	char why[300];
+
+	for (size_t i = 0; families[i] != NULL; i++)
+		if (families[i]->start != NULL &&
+			families[i]->start(worker, why, sizeof(why)) != 0)
+			die("%s%s", why, "");
+}
+
+static void stop_families(const struct worker *worker)
+{
+	for (size_t i = 0; families[i] != NULL; i++)
+		if (families[i]->stop != NULL)
+			families[i]->stop(worker);
 }
 
 static void set_database_gauges(struct db_pool *pool)
@@ -364,7 +382,9 @@ int main(int argc, char **argv)
 	net_global_init();
 	process.stop_fd = eventfd(0, EFD_CLOEXEC);
 	set_up(&process, config, pool, (unsigned)slot);
+	start_families(&process.worker);
 	run_threads(&process);
+	stop_families(&process.worker);
 	db_pool_free(process.worker.db_pool);
 	window_close(process.worker.windows);
 	router_free(process.worker.router);

@@ -40,8 +40,14 @@ HANDLER(gateway_ready);
 HANDLER(gateway_detailed);
 HANDLER(gateway_telemetry);
 HANDLER(gateway_feedback);
+HANDLER(gateway_chat);
+HANDLER(gateway_completions);
 #undef HANDLER
 
+SCHEMA_DECLARE(gateway_chat_in);
+SCHEMA_DECLARE(gateway_chat);
+SCHEMA_DECLARE(gateway_completions_in);
+SCHEMA_DECLARE(gateway_completion);
 SCHEMA_DECLARE(gateway_model);
 SCHEMA_DECLARE(gateway_model_in);
 SCHEMA_DECLARE(gateway_model_list);

@@ -1,10 +1,27 @@
 /* The routes of the gateway family, in the order of the contract. */
+#include "../../domain/purse.h"
 #include "../../fcgi/http/dialect.h"
+#include "../../fcgi/http/request.h"
 #include "../../fcgi/http/route.h"
 #include "encoded.h"
 #include "gateway.h"
 
+/* Calls that a process may have under way or unsettled. */
+enum { CALLS_PER_THREAD = 2, CALLS_MORE = 1024 };
+
 static const struct route routes[] = {
+	/* 2. AI */
+	ROUTE(POST, "/v1/chat/completions", BEARER, AI, STREAM | RAW_BODY, gateway_chat,
+		IN(gateway_chat_in), OUT(gateway_chat), 200,
+		"Chat with a model, in one answer or as a stream", .pool = POOL_AI,
+		.body_bytes = 20 * 1024 * 1024,
+		ERRORS(E_INSUFFICIENT_BALANCE, E_MODEL_NOT_ALLOWED, E_MODEL_NOT_FOUND, E_TIMEOUT,
+			E_UPSTREAM_ERROR, E_UPSTREAM_OVERLOADED)),
+	ROUTE(POST, "/v1/completions", BEARER, AI, STREAM | RAW_BODY, gateway_completions,
+		IN(gateway_completions_in), OUT(gateway_completion), 200,
+		"Fill in between a prefix and a suffix", .pool = POOL_TAB, .body_bytes = 512 * 1024,
+		ERRORS(E_INSUFFICIENT_BALANCE, E_MODEL_NOT_ALLOWED, E_MODEL_NOT_FOUND, E_TIMEOUT,
+			E_UPSTREAM_ERROR, E_UPSTREAM_OVERLOADED)),
 	/* 2.6. Models */
 	ROUTE(GET, "/v1/models", OPTIONAL, GATEWAY, 0, gateway_models_list, NO_IN,
 		OUT(gateway_model_list), 200, "All models; signed in: with what the plan includes",
@@ -50,10 +67,34 @@ static const struct route routes[] = {
 		IN(gateway_feedback_in), OUT(gateway_feedback), 201, "Tell us what you think"),
 };
 
+/* Processes that make calls of models keep what their callers may spend. */
+static bool makes_calls(const struct worker *worker)
+{
+	return worker->pool == POOL_AI || worker->pool == POOL_TAB;
+}
+
+static int start(const struct worker *worker, char *why, size_t why_size)
+{
+	size_t n_calls = CALLS_PER_THREAD * worker->n_threads + CALLS_MORE;
+
+	if (!makes_calls(worker))
+		return 0;
+	return purses_start(
+		worker->options, worker->db_pool, pool_names[worker->pool], n_calls, why, why_size);
+}
+
+static void stop(const struct worker *worker)
+{
+	if (makes_calls(worker))
+		purses_stop();
+}
+
 static void tick(const struct worker *worker, struct db *db)
 {
 	gateway_tick(worker, db);
 	models_refresh(db, gateway_encode);
+	if (makes_calls(worker))
+		purses_tick(db);
 }
 
 static const char *const prefixes[] = {"/v1/", "/health", NULL};
@@ -72,5 +113,7 @@ const struct family gateway_family = {
 	.route = routes,
 	.n_routes = ARRAY_LEN(routes),
 	.authenticate = gateway_authenticate,
+	.start = start,
+	.stop = stop,
 	.tick = tick,
 };

@@ -203,17 +203,24 @@ static const struct {
 	{"/garbage", run_garbage},
 };
 
-/* A request up to its end: the empty line, and as much more as Content-Length says. */
+/* A request up to its end: the empty line, and as much more as Content-Length says. Of one that is
+ * larger than text only the beginning is kept. */
 static bool read_request(struct client *c, char *text, size_t size)
 {
+	char rest[16 * 1024];
 	size_t n = 0, whole = 0;
 
 	while (whole == 0 || n < whole) {
-		ssize_t got = c->ssl != NULL ? SSL_read(c->ssl, text + n, (int)(size - 1 - n))
-					     : recv(c->fd, text + n, size - 1 - n, 0);
+		bool fits = n < size - 1;
+		char *to = fits ? text + n : rest;
+		size_t room = fits ? size - 1 - n : sizeof(rest);
+		ssize_t got =
+			c->ssl != NULL ? SSL_read(c->ssl, to, (int)room) : recv(c->fd, to, room, 0);
 		if (got <= 0)
 			return false;
 		n += (size_t)got;
+		if (!fits)
+			continue;
 		text[n] = '\0';
 		const char *end = strstr(text, "\r\n\r\n");
 		const char *length = strstr(text, "Content-Length: ");
@@ -235,6 +242,8 @@ static bool answer(struct client *c)
 	memcpy(c->server->last_request, text, sizeof(text));
 	pthread_mutex_unlock(&c->server->lock);
 	sscanf(text, "%*s %63[^ ?]", path);
+	if (c->server->run != NULL)
+		return c->server->run(c->server, c->fd, path);
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++)
 		if (strcmp(path, answers[i].path) == 0)
 			return answers[i].run(c);
@@ -280,7 +289,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-bool http_server_start(struct http_server *s, const char *address, unsigned port, SSL_CTX *tls)
+static bool start(struct http_server *s, const char *address, unsigned port)
 {
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -289,7 +298,6 @@ bool http_server_start(struct http_server *s, const char *address, unsigned port
 	struct sockaddr *name = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
 	int on = 1;
 
-	*s = (struct http_server){.tls = tls, .lock = PTHREAD_MUTEX_INITIALIZER};
 	if (!is_v4)
 		inet_pton(AF_INET6, address, &v6.sin6_addr);
 	s->listener = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -300,9 +308,21 @@ bool http_server_start(struct http_server *s, const char *address, unsigned port
 	}
 	getsockname(s->listener, name, &length);
 	s->port = ntohs(is_v4 ? v4.sin_port : v6.sin6_port);
-	snprintf(s->url, sizeof(s->url), "%s://127.0.0.1:%u", tls != NULL ? "https" : "http",
+	snprintf(s->url, sizeof(s->url), "%s://127.0.0.1:%u", s->tls != NULL ? "https" : "http",
 		s->port);
 	return pthread_create(&s->thread, NULL, serve, s) == 0;
+}
+
+bool http_server_start(struct http_server *s, const char *address, unsigned port, SSL_CTX *tls)
+{
+	*s = (struct http_server){.tls = tls, .lock = PTHREAD_MUTEX_INITIALIZER};
+	return start(s, address, port);
+}
+
+bool http_server_start_run(struct http_server *s, http_server_answer *run)
+{
+	*s = (struct http_server){.run = run, .lock = PTHREAD_MUTEX_INITIALIZER};
+	return start(s, "127.0.0.1", 0);
 }
 
 void http_server_stop(struct http_server *s)
