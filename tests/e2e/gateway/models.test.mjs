@@ -31,7 +31,7 @@ test("anybody gets the whole list, without entitlements", async () => {
   const { status, body, headers } = await visitor.get("/v1/models");
   assert.equal(status, 200);
   assert.deepEqual(body, { object: "list", data: seed.models.map(shown) });
-  assert.equal(headers["cache-control"], "private, no-cache");
+  assert.equal(headers["cache-control"], "public, no-cache");
   assert.match(headers.vary, /Authorization/);
   for (const name of ["ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "ratelimit", "x-request-id"])
     assert.ok(headers[name], name);
@@ -92,6 +92,7 @@ test("an ETag for each kind of caller answers 304", async () => {
     for (const [who, seen] of [[visitor, anonymous], [person, pro]]) {
       const again = await who.get(url, { headers: { "If-None-Match": seen.headers.etag } });
       assert.deepEqual([again.status, again.text, again.headers.etag], [304, "", seen.headers.etag]);
+      assert.equal(seen.headers["cache-control"], who === person ? "no-store" : "public, no-cache");
     }
     assert.equal((await visitor.get(url, { headers: { "If-None-Match": pro.headers.etag } })).status, 200, "another's");
     const head = await visitor.send("HEAD", url);
