@@ -45,8 +45,10 @@ config_write() {
 	fi
 	port=$(cat "$STATE/port" 2>/dev/null || echo "$PORT")
 	if [[ $port != "$PORT" ]]; then
-		sed -i "s#127\.0\.0\.1:$port\b#127.0.0.1:$PORT#; s#127\.0\.0\.1:$((port + 1))\b#127.0.0.1:$SINK_PORT#" "$conf"
+		sed -i "s#127\.0\.0\.1:$port\b#127.0.0.1:$PORT#; s#127\.0\.0\.1:$((port + 1))\b#127.0.0.1:$SINK_PORT#
+			s#127\.0\.0\.1:$((port + 3))\b#127.0.0.1:$((PORT + 3))#" "$conf"
 	fi
+	grep -q '^\[sandbox\]' "$conf" || (echo && config_text_sandbox) >>"$conf" # older than the models
 	echo "$PORT" >"$STATE/port"
 	if ! sed -n '/^\[limits\]/,/^\[/p' "$conf" | grep -q "^mode = $mode$"; then
 		sed -i "/^\[limits\]/,/^\[/ s/^mode *=.*/mode = $mode/" "$conf"
@@ -107,7 +109,13 @@ config_text() {
 		ai_probe_url = $ORIGIN/sandbox/health
 		stripe_probe_url = $ORIGIN/sandbox/health
 		discord_probe_url = $ORIGIN/sandbox/health
+
+		$(config_text_sandbox)
 	END
+}
+
+config_text_sandbox() {
+	printf '[sandbox]\nai_url = http://127.0.0.1:%s\n' $((PORT + 3))
 }
 
 # Small on purpose: a laptop runs this beside everything else. What matters for money is as in production.
@@ -192,12 +200,28 @@ detach() {
 	setsid --fork "${@:2}" </dev/null >>"$1" 2>&1 7<&- 8>&-
 }
 
+# The demo catalog with what it is filled in with; loaded again when one of the two is another.
+catalog_text() {
+	echo "port $PORT"
+	cat "$ROOT/tools/seed/catalog.json"
+}
+
+# The sandbox takes any key; its directives can tell them apart.
+keys_write() {
+	local name
+	mkdir -p "$STATE/keys"
+	chmod 700 "$STATE/keys"
+	for name in sandbox-a sandbox-b; do
+		[[ -s $STATE/keys/$name ]] || (umask 077 && echo "$name-$(random_hex 16)" >"$STATE/keys/$name")
+	done
+}
+
 schema_update() {
-	local catalog=$ROOT/tools/seed/catalog.json
 	turnpike migrate --dir "$ROOT/sql/migrations"
-	[[ -f $catalog ]] && ! cmp -s "$catalog" "$STATE/catalog-loaded.json" || return 0
-	turnpike catalog load "$catalog"
-	cp "$catalog" "$STATE/catalog-loaded.json"
+	keys_write
+	! catalog_text | cmp -s - "$STATE/catalog-loaded" || return 0
+	turnpike catalog load "$ROOT/tools/seed/catalog.json"
+	catalog_text >"$STATE/catalog-loaded"
 	NOTE='demo catalog loaded'
 }
 

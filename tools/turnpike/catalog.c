@@ -1,7 +1,6 @@
 /* turnpike catalog: loading and showing what is sold. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../../domain/catalog.h"
@@ -174,11 +173,10 @@ static int show(struct command_context *c)
 /* "2026-08-01T00:00:00Z" or Unix seconds. */
 static bool read_time(const char *text, i64 *ret_s)
 {
-	struct tm tm = {0};
-	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	i64 at_us;
 
-	if (end != NULL && *end == '\0')
-		*ret_s = (i64)timegm(&tm);
+	if (clock_from_iso8601(text, &at_us))
+		*ret_s = at_us / US_PER_S;
 	else if (!str_to_i64(text, ret_s))
 		return false;
 	return *ret_s >= 0 && *ret_s <= UNIX_TIME_MAX;
