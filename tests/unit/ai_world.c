@@ -199,16 +199,17 @@ static void filter_piece(struct fim_filter *f, const char *text, size_t length)
 const char *text_of_completion(
 	const struct fim *fim, const struct dialect_upstream *dialect, const char *text, int cut)
 {
-	size_t length = strlen(text), n = cut == CUT_EVERY ? 1 : (size_t)cut;
+	size_t length = strlen(text);
 	struct buf b;
 
 	buf_init(&b, &world_arena, 0);
 	struct fim_filter *f = fim_filter_new(&world_arena, fim, dialect, keep_text, &b);
-	for (size_t i = 0; i < length; i += n) {
-		n = cut != CUT_EVERY && i > 0 ? length - i : n;
-		filter_piece(f, text + i, n < length - i ? n : length - i);
-		if (n == 0)
-			n = length;
+	if (cut == CUT_EVERY) {
+		for (size_t i = 0; i < length; i++)
+			filter_piece(f, text + i, 1);
+	} else {
+		filter_piece(f, text, (size_t)cut);
+		filter_piece(f, text + cut, length - (size_t)cut);
 	}
 	assert_int_equal(fim_filter_event(f, &(struct chat_event){.kind = EVENT_FINISH}), 0);
 	assert_int_equal(fim_filter_event(f, &(struct chat_event){.kind = EVENT_END}), 0);

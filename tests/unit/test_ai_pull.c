@@ -25,17 +25,6 @@ static const struct suite_case {
 #include "json_suite.def"
 };
 
-/* More than the strict reader takes: bytes and numbers that mean nothing here. */
-static bool is_let_through(const struct suite_case *c)
-{
-	return strstr(c->name, "utf8") != NULL || strstr(c->name, "utf-8") != NULL ||
-	       strstr(c->name, "leading_zero") != NULL || strstr(c->name, "-01") != NULL ||
-	       strstr(c->name, "starting_with_zero") != NULL || strstr(c->name, "_-012") != NULL ||
-	       strstr(c->name, "neg_int_starting") != NULL || strstr(c->name, "_0_") != NULL ||
-	       strstr(c->name, "surrogate") != NULL || strstr(c->name, "number_012") != NULL ||
-	       strstr(c->name, "with_leading") != NULL;
-}
-
 /* From memory of exactly its length, so that AddressSanitizer sees a byte too far. */
 static bool is_json(const char *text, size_t length)
 {
@@ -56,9 +45,7 @@ static void test_suite(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(suite); i++) {
 		const struct suite_case *c = &suite[i];
-		bool is = is_json(c->text, c->length);
-		/* No array of 100000 levels, which the suite has as a good one. */
-		if (is != c->is_json && !is_let_through(c))
+		if (is_json(c->text, c->length) != c->is_json)
 			fail_msg("%s", c->name);
 	}
 }
@@ -161,7 +148,9 @@ static const struct {
 	{"raw halves in six", "\xed|\xa0|\xbd|\xed|\xb8|\x80", "\xf0\x9f\x98\x80"},
 	{"raw half, then not", "\xed\xa0\xbd\xed|\x80\x80", REPLACED "\xed\x80\x80"},
 	{"NUL", "a\\u0000b", "a" REPLACED "b"},
-	{"byte order mark stays", "\\ufeffa", "\xef\xbb\xbf" "a"},
+	{"byte order mark stays", "\\ufeffa",
+		"\xef\xbb\xbf"
+		"a"},
 	{"empty fragments", "|a||b|", "ab"},
 };
 

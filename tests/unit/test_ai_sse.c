@@ -35,8 +35,14 @@ static const struct {
 	{"name without data", "event: x\n\ndata: b\n\n", "|b;"},
 	{"comments", ": keep-alive\n\n:\ndata: a\n: b\n\n", "|a;"},
 	{"other fields", "id: 1\nretry: 5\ndata: a\ndatax: b\nDATA: c\n\n", "|a;"},
-	{"mark", "\xef\xbb\xbf" "data: a\n\n", "|a;"},
-	{"mark inside", "data: a\n\n\xef\xbb\xbf" "data: b\n\n", "|a;"},
+	{"mark",
+		"\xef\xbb\xbf"
+		"data: a\n\n",
+		"|a;"},
+	{"mark inside",
+		"data: a\n\n\xef\xbb\xbf"
+		"data: b\n\n",
+		"|a;"},
 	{"many empty lines", "\n\n\ndata: a\n\n\n\n", "|a;"},
 	{"UTF-8", "data: \xe2\x82\xac\xf0\x9f\x98\x80\n\n", "|\xe2\x82\xac\xf0\x9f\x98\x80;"},
 	{"not UTF-8", "data: \xff\xe2\x82\n\n", "|\xff\xe2\x82;"},
@@ -166,8 +172,7 @@ static void test_bounds(void **state)
 		/* A line of 10 MB is refused when it has had its part, not at its end. */
 		sse_init(&s, &arena, count, &n_data);
 		fail_clear(&failure);
-		assert_int_equal(
-			feed_line(&s, 10 * 1024 * 1024, pieces[i]), E_UPSTREAM_ERROR);
+		assert_int_equal(feed_line(&s, 10 * 1024 * 1024, pieces[i]), E_UPSTREAM_ERROR);
 		assert_true(arena.used_bytes < 16 * SSE_LINE_MAX);
 		fail_clear(&failure);
 		arena_reset(&arena);
