@@ -11,7 +11,8 @@
 
 static const struct dialect_upstream *dialect;
 
-/* --- what is asked ------------------------------------------------------------------------------- */
+/* --- what is asked -------------------------------------------------------------------------------
+ */
 
 static const struct upstream_model plain = {.name = "claude-x", .max_tokens = 1024};
 static const struct upstream_model able = {.name = "claude-x",
@@ -33,17 +34,17 @@ static const struct upstream_model newest = {.name = "claude-x",
 #define ASSISTANT_TURN(blocks) "{'role':'assistant','content':[" blocks "]}"
 #define HI_TURN USER_TURN(TEXT("Hi"))
 #define HEAD "{'model':'claude-x','max_tokens':1024"
-#define CALL(id, name, arguments) \
-	"{'id':'" id "','type':'function','function':{'name':'" name "','arguments':'" arguments "'}}"
+#define CALL(id, name, arguments)                                                                \
+	"{'id':'" id "','type':'function','function':{'name':'" name "','arguments':'" arguments \
+	"'}}"
 #define CALLS(calls) "{'role':'assistant','content':null,'tool_calls':[" calls "]}"
 #define RESULT(id, text) "{'role':'tool','tool_call_id':'" id "','content':'" text "'}"
 #define TOOL_F "'tools':[{'type':'function','function':{'name':'f'}}]"
 #define TOOL_F_OUT "'tools':[{'name':'f','input_schema':{'type':'object'}}]"
-#define USE(id, name, input) \
-	"{'type':'tool_use','id':'" id "','name':'" name "','input':" input "}"
+#define USE(id, name, input) "{'type':'tool_use','id':'" id "','name':'" name "','input':" input "}"
 #define RESULT_BLOCK(id, text) \
 	"{'type':'tool_result','tool_use_id':'" id "','content':[" TEXT(text) "]}"
-#define NO_RESULT(id)                                                                     \
+#define NO_RESULT(id)                                                                    \
 	"{'type':'tool_result','tool_use_id':'" id "','content':'There is no result of " \
 	"this call.','is_error':true}"
 
@@ -65,12 +66,13 @@ static const struct {
 		"{'model':'m','messages':[" USER("a") "," USER("b") "," ASSISTANT(
 			"c") ",{'role':'system','content':'S'}," ASSISTANT("d") "," USER("e") "]}",
 		&plain,
-		HEAD ",'system':'S','messages':[" USER_TURN(TEXT("a") "," TEXT("b")) ","
-			ASSISTANT_TURN(TEXT("c") "," TEXT("d")) "," USER_TURN(TEXT("e")) "]}"},
-	{"the first is the user's",
-		"{'model':'m','messages':[" ASSISTANT("a") "," USER("b") "]}", &plain,
-		HEAD ",'messages':[" USER_TURN(TEXT(".")) "," ASSISTANT_TURN(TEXT("a")) "," USER_TURN(
-			TEXT("b")) "]}"},
+		HEAD
+		",'system':'S','messages':[" USER_TURN(TEXT("a") "," TEXT("b")) "," ASSISTANT_TURN(
+			TEXT("c") "," TEXT("d")) "," USER_TURN(TEXT("e")) "]}"},
+	{"the first is the user's", "{'model':'m','messages':[" ASSISTANT("a") "," USER("b") "]}",
+		&plain,
+		HEAD ",'messages':[" USER_TURN(TEXT(".")) "," ASSISTANT_TURN(
+			TEXT("a")) "," USER_TURN(TEXT("b")) "]}"},
 	{"empty text is dropped, and turns meet",
 		"{'model':'m','messages':[" USER("a") "," ASSISTANT("") "," ASSISTANT(
 			" \\n") "," USER("b") "," USER("\\t") "]}",
@@ -81,33 +83,41 @@ static const struct {
 		"{'model':'m','messages':[" HI "," ASSISTANT("The answer: \\n") "]}", &plain,
 		HEAD ",'messages':[" HI_TURN "," ASSISTANT_TURN(TEXT("The answer:")) "]}"},
 	{"no prefill", "{'model':'m','messages':[" HI "," ASSISTANT("The") "]}", &newest,
-		HEAD ",'messages':[" HI_TURN "," ASSISTANT_TURN(TEXT("The")) "," USER_TURN(
-			TEXT("Continue.")) "]}"},
+		HEAD ",'messages':[" HI_TURN
+		     "," ASSISTANT_TURN(TEXT("The")) "," USER_TURN(TEXT("Continue.")) "]}"},
 	{"images",
-		"{'model':'m','messages':[{'role':'user','content':[{'type':'image_url','image_url':"
+		"{'model':'m','messages':[{'role':'user','content':[{'type':'image_url','image_url'"
+		":"
 		"{'url':'data:image/jpeg;base64,AAA='}},{'type':'image_url','image_url':{'url':"
 		"'https://x/y.png'}},{'type':'text','text':'what'}]}]}",
 		&plain,
-		HEAD ",'messages':[" USER_TURN(
-			"{'type':'image','source':{'type':'base64','media_type':'image/jpeg','data':"
-			"'AAA='}},{'type':'image','source':{'type':'url','url':'https://x/y.png'}},"
-			TEXT("what")) "]}"},
+		HEAD ",'messages':[" USER_TURN("{'type':'image','source':{'type':'base64','media_"
+					       "type':'image/jpeg','data':"
+					       "'AAA='}},{'type':'image','source':{'type':'url','"
+					       "url':'https://x/y.png'}}," TEXT("what")) "]}"},
 	{"tools, there and back",
 		"{'model':'m','messages':[" HI
 		",{'role':'assistant','content':'Look','tool_calls':[" CALL(
-			"c1", "f", "{\\\"a\\\": 1}") "," CALL("c2", "g", "") "]}," RESULT("c2", "two") ","
-			RESULT("c1", "one") "," USER("And?") "],'tools':[{'type':'function','function':"
-		"{'name':'f','description':'F','parameters':{'type':'object','properties':{'a':{}}},"
-		"'strict':true}},{'type':'function','function':{'name':'g','description':'',"
-		"'parameters':{'properties':{}}}},{'type':'function','function':{'name':'h',"
-		"'parameters':{}}}]}",
+			"c1", "f", "{\\\"a\\\": 1}") "," CALL("c2", "g", "") "]}," RESULT("c2",
+			"two") "," RESULT("c1",
+			"one") "," USER("And?") "],'tools':[{'type':'function','function':"
+						"{'name':'f','description':'F','parameters':{'type'"
+						":'object','properties':{'a':{}}},"
+						"'strict':true}},{'type':'function','function':{'"
+						"name':'g','description':'',"
+						"'parameters':{'properties':{}}}},{'type':'"
+						"function','function':{'name':'h',"
+						"'parameters':{}}}]}",
 		&able,
 		HEAD ",'messages':[" HI_TURN "," ASSISTANT_TURN(TEXT("Look") "," USE(
-			"c1", "f", "{'a': 1}") "," USE("c2", "g", "{}")) "," USER_TURN(RESULT_BLOCK("c1",
-			"one") "," RESULT_BLOCK("c2", "two") "," TEXT("And?")) "],'tools':[{'name':'f',"
-		"'description':'F','input_schema':{'type':'object','properties':{'a':{}}},"
-		"'strict':true},{'name':'g','input_schema':{'type':'object','properties':{}}},"
-		"{'name':'h','input_schema':{'type':'object'}}]}"},
+			"c1", "f", "{'a': 1}") "," USE("c2", "g",
+			"{}")) "," USER_TURN(RESULT_BLOCK("c1", "one") "," RESULT_BLOCK("c2",
+			"two") "," TEXT("And?")) "],'tools':[{'name':'f',"
+						 "'description':'F','input_schema':{'type':'object'"
+						 ",'properties':{'a':{}}},"
+						 "'strict':true},{'name':'g','input_schema':{'type'"
+						 ":'object','properties':{}}},"
+						 "{'name':'h','input_schema':{'type':'object'}}]}"},
 	{"results are first, whatever the order",
 		"{'model':'m','messages':[" HI "," CALLS(CALL("c1", "f", "{}")) "," USER(
 			"wait") "," RESULT("c1", "one") "]," TOOL_F "}",
@@ -116,21 +126,24 @@ static const struct {
 			RESULT_BLOCK("c1", "one") "," TEXT("wait")) "]," TOOL_F_OUT "}"},
 	{"missing results",
 		"{'model':'m','messages':[" HI "," CALLS(CALL("c1", "f", "{}") "," CALL(
-			"c2", "f", "{}")) "," RESULT("c2", "two") "," CALLS(CALL("c3", "f", "{}")) ","
-			USER("never mind") "," CALLS(CALL("c4", "f", "{}")) "]," TOOL_F "}",
+			"c2", "f", "{}")) "," RESULT("c2", "two") "," CALLS(CALL("c3", "f",
+			"{}")) "," USER("never mind") "," CALLS(CALL("c4", "f", "{}")) "]," TOOL_F
+										       "}",
 		&plain,
 		HEAD ",'messages':[" HI_TURN "," ASSISTANT_TURN(USE("c1", "f", "{}") "," USE(
 			"c2", "f", "{}")) "," USER_TURN(NO_RESULT("c1") "," RESULT_BLOCK("c2",
-			"two")) "," ASSISTANT_TURN(USE("c3", "f", "{}")) "," USER_TURN(NO_RESULT(
-			"c3") "," TEXT("never mind")) "," ASSISTANT_TURN(USE("c4", "f", "{}")) ","
-			USER_TURN(NO_RESULT("c4")) "]," TOOL_F_OUT "}"},
+			"two")) "," ASSISTANT_TURN(USE("c3", "f",
+			"{}")) "," USER_TURN(NO_RESULT("c3") "," TEXT("never mind")) "," ASSISTANT_TURN(USE("c4",
+			"f", "{}")) "," USER_TURN(NO_RESULT("c4")) "]," TOOL_F_OUT "}"},
 	{"results without text, and two of one call",
-		"{'model':'m','messages':[" HI "," CALLS(CALL("c1", "f", "{}") "," CALL(
-			"c2", "f", "{}")) "," RESULT("c1", "") "," RESULT("c2", "a") "," RESULT("c2",
-			"b") "]," TOOL_F "}",
+		"{'model':'m','messages':[" HI
+		"," CALLS(CALL("c1", "f", "{}") "," CALL("c2", "f", "{}")) "," RESULT(
+			"c1", "") "," RESULT("c2", "a") "," RESULT("c2", "b") "]," TOOL_F "}",
 		&plain,
-		HEAD ",'messages':[" HI_TURN "," ASSISTANT_TURN(USE("c1", "f", "{}") "," USE(
-			"c2", "f", "{}")) "," USER_TURN("{'type':'tool_result','tool_use_id':'c1'},"
+		HEAD
+		",'messages':[" HI_TURN
+		"," ASSISTANT_TURN(USE("c1", "f", "{}") "," USE("c2", "f", "{}")) "," USER_TURN(
+			"{'type':'tool_result','tool_use_id':'c1'},"
 			"{'type':'tool_result','tool_use_id':'c2','content':[" TEXT("a") "," TEXT(
 				"b") "]}") "]," TOOL_F_OUT "}"},
 	{"text of a merged turn is before its calls",
@@ -140,33 +153,38 @@ static const struct {
 		HEAD ",'messages':[" HI_TURN "," ASSISTANT_TURN(TEXT("a") "," USE("c1", "f",
 			"{}")) "," USER_TURN(RESULT_BLOCK("c1", "one")) "]," TOOL_F_OUT "}"},
 	{"arguments that are no object",
-		"{'model':'m','messages':[" HI "," CALLS(CALL("c1", "f", "{\\\"a\\\":") "," CALL("c2",
-			"f", "[1]") "," CALL("c3", "f", " {\\\"a\\\":[]}")) "," RESULT("c1", "1") ","
-			RESULT("c2", "2") "," RESULT("c3", "3") "]," TOOL_F "}",
-		&plain,
-		HEAD ",'messages':[" HI_TURN "," ASSISTANT_TURN(USE("c1", "f", "{}") "," USE("c2", "f",
-			"{}") "," USE("c3", "f", "{'a':[]}")) "," USER_TURN(RESULT_BLOCK("c1",
-			"1") "," RESULT_BLOCK("c2", "2") "," RESULT_BLOCK("c3", "3")) "]," TOOL_F_OUT "}"},
-	{"ids that Anthropic refuses",
-		"{'model':'m','messages':[" HI "," CALLS(CALL("functions.f:0", "f", "{}")) "," RESULT(
-			"functions.f:0", "1") "]," TOOL_F "}",
-		&plain,
-		HEAD ",'messages':[" HI_TURN "," ASSISTANT_TURN(USE(
-			"call_d6bdd4de328a22edd610f9548b4f419f", "f", "{}")) "," USER_TURN(RESULT_BLOCK(
-			"call_d6bdd4de328a22edd610f9548b4f419f", "1")) "]," TOOL_F_OUT "}"},
-	{"calls of tools that are offered no more",
-		"{'model':'m','messages':[" HI "," CALLS(CALL("c1", "f", "{}") "," CALL("c2", "f",
-			"{}") "," CALL("c3", "g", "{}")) "," USER("x") "]}",
+		"{'model':'m','messages':[" HI "," CALLS(CALL("c1", "f", "{\\\"a\\\":") "," CALL(
+			"c2", "f", "[1]") "," CALL("c3", "f", " {\\\"a\\\":[]}")) "," RESULT("c1",
+			"1") "," RESULT("c2", "2") "," RESULT("c3", "3") "]," TOOL_F "}",
 		&plain,
 		HEAD ",'messages':[" HI_TURN "," ASSISTANT_TURN(USE("c1", "f", "{}") "," USE(
-			"c2", "f", "{}") "," USE("c3", "g", "{}")) "," USER_TURN(NO_RESULT("c1") ","
-			NO_RESULT("c2") "," NO_RESULT("c3") "," TEXT("x")) "],'tools':[{'name':'f',"
-		"'input_schema':{'type':'object'}},{'name':'g','input_schema':{'type':'object'}}],"
-		"'tool_choice':{'type':'none'}}"},
-#define CHOICE(name, asked, written)                                                            \
-	{                                                                                       \
-		name, "{'model':'m','messages':[" HI "]," TOOL_F "," asked "}", &plain,         \
-			HEAD ",'messages':[" HI_TURN "]," TOOL_F_OUT written "}"                \
+			"c2", "f", "{}") "," USE("c3", "f",
+			"{'a':[]}")) "," USER_TURN(RESULT_BLOCK("c1", "1") "," RESULT_BLOCK("c2",
+			"2") "," RESULT_BLOCK("c3", "3")) "]," TOOL_F_OUT "}"},
+	{"ids that Anthropic refuses",
+		"{'model':'m','messages':[" HI "," CALLS(CALL("functions.f:0", "f",
+			"{}")) "," RESULT("functions.f:0", "1") "]," TOOL_F "}",
+		&plain,
+		HEAD ",'messages':[" HI_TURN "," ASSISTANT_TURN(USE(
+			"call_d6bdd4de328a22edd610f9548b4f419f", "f",
+			"{}")) "," USER_TURN(RESULT_BLOCK("call_d6bdd4de328a22edd610f9548b4f419f",
+			"1")) "]," TOOL_F_OUT "}"},
+	{"calls of tools that are offered no more",
+		"{'model':'m','messages':[" HI "," CALLS(CALL("c1", "f", "{}") "," CALL(
+			"c2", "f", "{}") "," CALL("c3", "g", "{}")) "," USER("x") "]}",
+		&plain,
+		HEAD
+		",'messages':[" HI_TURN
+		"," ASSISTANT_TURN(USE("c1", "f", "{}") "," USE("c2", "f", "{}") "," USE("c3", "g", "{}")) "," USER_TURN(
+			NO_RESULT("c1") "," NO_RESULT("c2") "," NO_RESULT("c3") "," TEXT(
+				"x")) "],'tools':[{'name':'f',"
+				      "'input_schema':{'type':'object'}},{'name':'g','input_schema'"
+				      ":{'type':'object'}}],"
+				      "'tool_choice':{'type':'none'}}"},
+#define CHOICE(name, asked, written)                                                    \
+	{                                                                               \
+		name, "{'model':'m','messages':[" HI "]," TOOL_F "," asked "}", &plain, \
+			HEAD ",'messages':[" HI_TURN "]," TOOL_F_OUT written "}"        \
 	}
 	CHOICE("choice auto", "'tool_choice':'auto'", ",'tool_choice':{'type':'auto'}"),
 	CHOICE("choice required", "'tool_choice':'required'", ",'tool_choice':{'type':'any'}"),
@@ -180,10 +198,10 @@ static const struct {
 		",'tool_choice':{'type':'auto','disable_parallel_tool_use':true}"),
 	CHOICE("all at once", "'parallel_tool_calls':true", ""),
 #undef CHOICE
-#define ALSO(name, model, asked, written)                                                   \
-	{                                                                                   \
-		name, "{'model':'m','messages':[" HI "]," asked "}", model,                 \
-			HEAD ",'messages':[" HI_TURN "]" written "}"                        \
+#define ALSO(name, model, asked, written)                                   \
+	{                                                                   \
+		name, "{'model':'m','messages':[" HI "]," asked "}", model, \
+			HEAD ",'messages':[" HI_TURN "]" written "}"        \
 	}
 	ALSO("stop", &plain, "'stop':['a',' ','\\n','b']", ",'stop_sequences':['a','b']"),
 	ALSO("stop of white space", &plain, "'stop':'\\n\\n'", ""),
@@ -215,15 +233,18 @@ static const struct {
 #undef ALSO
 	{"schema as an instruction",
 		"{'model':'m','messages':[{'role':'system','content':'S'}," HI
-		"],'response_format':{'type':'json_schema','json_schema':{'schema':{'type':'object'}}}}",
+		"],'response_format':{'type':'json_schema','json_schema':{'schema':{'type':'object'"
+		"}}}}",
 		&plain,
-		HEAD ",'system':'S\\n\\nAnswer with one JSON value that is valid under this JSON "
-		     "Schema, and nothing else:\\n{\\\"type\\\":\\\"object\\\"}','messages':[" HI_TURN
-		     "]}"},
+		HEAD
+		",'system':'S\\n\\nAnswer with one JSON value that is valid under this JSON "
+		"Schema, and nothing else:\\n{\\\"type\\\":\\\"object\\\"}','messages':[" HI_TURN
+		"]}"},
 	{"object as an instruction",
 		"{'model':'m','messages':[" HI "],'response_format':{'type':'json_object'}}", &able,
-		HEAD ",'system':'Answer with one JSON object and nothing else.','messages':[" HI_TURN
-		     "]}"},
+		HEAD
+		",'system':'Answer with one JSON object and nothing else.','messages':[" HI_TURN
+		"]}"},
 };
 
 static void test_requests(void **state)
@@ -288,18 +309,19 @@ static void test_refusals(void **state)
 		const char *body = arena_printf(
 			&world_arena, "{'model':'m','messages':[%s]}", refusals[i].messages);
 		assert_int_equal(read_chat_text(body, &chat), 0);
-		assert_int_equal(dialect->write_chat(&world_arena, &chat, &plain, "k", &call,
-					 &world_fail),
+		assert_int_equal(
+			dialect->write_chat(&world_arena, &chat, &plain, "k", &call, &world_fail),
 			E_BAD_REQUEST);
 		assert_string_equal(world_fail.detail, refusals[i].detail);
 	}
 }
 
-/* --- what is understood ---------------------------------------------------------------------------- */
+/* --- what is understood
+ * ---------------------------------------------------------------------------- */
 
 #define EVENT(type, members) "event: " type "\ndata: {'type':'" type "'" members "}\n\n"
-#define START(usage)                                                                           \
-	EVENT("message_start",                                                                 \
+#define START(usage)                                                                               \
+	EVENT("message_start",                                                                     \
 		",'message':{'id':'msg_1','type':'message','role':'assistant','model':'claude-x'," \
 		"'content':[],'stop_reason':null,'stop_sequence':null,'usage':" usage "}")
 #define BLOCK(i, block) EVENT("content_block_start", ",'index':" i ",'content_block':" block)
@@ -307,9 +329,10 @@ static void test_refusals(void **state)
 #define TEXT_DELTA(i, text) DELTA(i, "{'type':'text_delta','text':'" text "'}")
 #define JSON_DELTA(i, json) DELTA(i, "{'type':'input_json_delta','partial_json':'" json "'}")
 #define STOP(i) EVENT("content_block_stop", ",'index':" i)
-#define END(reason, usage)                                                                     \
-	EVENT("message_delta", ",'delta':{'stop_reason':'" reason "','stop_sequence':null},'usage':" \
-		usage) EVENT("message_stop", "")
+#define END(reason, usage)                                                                   \
+	EVENT("message_delta",                                                               \
+		",'delta':{'stop_reason':'" reason "','stop_sequence':null},'usage':" usage) \
+	EVENT("message_stop", "")
 #define FEW "{'input_tokens':10,'output_tokens':1}"
 #define FEW_LINE "usage in 10, cached 0, write 0 (1h 0), out 1 (0)\n"
 
@@ -318,29 +341,27 @@ static const struct answer {
 } streams[] = {
 	{"text",
 		START("{'input_tokens':10,'cache_creation_input_tokens':20,"
-		      "'cache_read_input_tokens':30,'output_tokens':1}")
-			BLOCK("0", "{'type':'text','text':''}") EVENT("ping", "")
-				TEXT_DELTA("0", "Hel") TEXT_DELTA("0", "lo") STOP("0")
-					END("end_turn", "{'output_tokens':15}"),
+		      "'cache_read_input_tokens':30,'output_tokens':1}") BLOCK("0",
+			"{'type':'text','text':''}") EVENT("ping", "") TEXT_DELTA("0", "Hel")
+			TEXT_DELTA("0", "lo") STOP("0") END("end_turn", "{'output_tokens':15}"),
 		"start\nusage in 10, cached 30, write 20 (1h 0), out 1 (0)\ntext 'Hel'\ntext 'lo'\n"
 		"usage in 10, cached 30, write 20 (1h 0), out 15 (0)\nfinish stop\nend\n"},
 	{"tools are counted, not blocks",
-		START(FEW) BLOCK("0", "{'type':'thinking','thinking':'','signature':''}")
-			DELTA("0", "{'type':'thinking_delta','thinking':'hm'}")
-				DELTA("0", "{'type':'signature_delta','signature':'xyz'}") STOP("0")
-					BLOCK("1", "{'type':'text','text':''}")
-						TEXT_DELTA("1", "I look") STOP("1")
-		BLOCK("2", "{'type':'tool_use','id':'toolu_1','name':'f','input':{}}")
-			JSON_DELTA("2", "") JSON_DELTA("2", "{\\\"a\\\":") JSON_DELTA("2", " 1}")
-				STOP("2")
-		BLOCK("3", "{'type':'tool_use','id':'toolu_2','name':'g','input':{}}") STOP("3")
-			END("tool_use", "{'output_tokens':9}"),
+		START(FEW) BLOCK("0", "{'type':'thinking','thinking':'','signature':''}") DELTA(
+			"0", "{'type':'thinking_delta','thinking':'hm'}") DELTA("0",
+			"{'type':'signature_delta','signature':'xyz'}") STOP("0") BLOCK("1",
+			"{'type':'text','text':''}") TEXT_DELTA("1", "I look") STOP("1") BLOCK("2",
+			"{'type':'tool_use','id':'toolu_1','name':'f','input':{}}") JSON_DELTA("2",
+			"") JSON_DELTA("2", "{\\\"a\\\":") JSON_DELTA("2", " 1}") STOP("2")
+			BLOCK("3", "{'type':'tool_use','id':'toolu_2','name':'g','input':{}}")
+				STOP("3") END("tool_use", "{'output_tokens':9}"),
 		"start\n" FEW_LINE "reasoning 'hm'\ntext 'I look'\ntool 0 toolu_1 f\n"
 		"0 input '{\\\"a\\\":'\n0 input ' 1}'\ntool 1 toolu_2 g\n1 input '{}'\n"
 		"usage in 10, cached 0, write 0 (1h 0), out 9 (0)\nfinish tool_calls\nend\n"},
 	{"input at once",
-		START(FEW) BLOCK("0", "{'type':'tool_use','id':'t','name':'f','input':{'a':[1, 2]}}")
-			JSON_DELTA("0", "ignored") STOP("0") END("tool_use", "{}"),
+		START(FEW)
+			BLOCK("0", "{'type':'tool_use','id':'t','name':'f','input':{'a':[1, 2]}}")
+				JSON_DELTA("0", "ignored") STOP("0") END("tool_use", "{}"),
 		"start\n" FEW_LINE "tool 0 t f\n0 input '{\\\"a\\\":[1, 2]}'\n" FEW_LINE
 		"finish tool_calls\nend\n"},
 	{"usage overwrites, absent stays",
@@ -354,24 +375,25 @@ static const struct answer {
 		"usage in 5, cached 0, write 7 (1h 6), out 4 (0)\n"
 		"usage in 6, cached 0, write 7 (1h 6), out 5 (0)\nfinish length\nend\n"},
 	{"error in the middle",
-		START(FEW) BLOCK("0", "{'type':'text','text':''}") TEXT_DELTA("0", "a")
-			EVENT("error", ",'error':{'type':'overloaded_error','message':'Overloaded'}")
-				TEXT_DELTA("0", "never"),
+		START(FEW) BLOCK("0", "{'type':'text','text':''}") TEXT_DELTA("0", "a") EVENT(
+			"error", ",'error':{'type':'overloaded_error','message':'Overloaded'}")
+			TEXT_DELTA("0", "never"),
 		"start\n" FEW_LINE "text 'a'\n529 error 'Overloaded'\n"},
 	{"error at once", EVENT("error", ",'error':{'type':'rate_limit_error','message':'Slow'}"),
 		"429 error 'Slow'\n"},
-	{"what is not known", START(FEW) BLOCK("0", "{'type':'server_tool_use','id':'s','name':'w',"
-						    "'input':{}}")
-					 JSON_DELTA("0", "{}") STOP("0") EVENT("new_thing", ",'x':[]")
-						 DELTA("0", "{'type':'citations_delta','citation':{}}")
-							 END("new_reason", "{}"),
+	{"what is not known",
+		START(FEW) BLOCK("0", "{'type':'server_tool_use','id':'s','name':'w',"
+				      "'input':{}}") JSON_DELTA("0", "{}") STOP("0")
+			EVENT("new_thing", ",'x':[]") DELTA("0",
+				"{'type':'citations_delta','citation':{}}") END("new_reason", "{}"),
 		"start\n" FEW_LINE FEW_LINE "finish stop\nend\n"},
-	{"only the name of the event", "event: ping\ndata: {}\n\n" START(FEW) "event: message_stop\n"
-								   "data: {}\n\n",
+	{"only the name of the event",
+		"event: ping\ndata: {}\n\n" START(FEW) "event: message_stop\n"
+						       "data: {}\n\n",
 		"start\n" FEW_LINE "finish stop\nend\n"},
-	{"messages in messages", START(FEW) "data: {'type':'message_start','message':{'message':"
-					    "{'message':{}},'usage':{'output_tokens':2}}}\n\n"
-			END("end_turn", "{}"),
+	{"messages in messages",
+		START(FEW) "data: {'type':'message_start','message':{'message':"
+			   "{'message':{}},'usage':{'output_tokens':2}}}\n\n" END("end_turn", "{}"),
 		"start\n" FEW_LINE "usage in 10, cached 0, write 0 (1h 0), out 2 (0)\n"
 		"usage in 10, cached 0, write 0 (1h 0), out 2 (0)\nfinish stop\nend\n"},
 	{"no message_stop", START(FEW) EVENT("message_delta", ",'delta':{'stop_reason':'refusal'}"),
@@ -382,14 +404,14 @@ static const struct answer {
 		"start\n" FEW_LINE "UPSTREAM_ERROR: an answer that is not JSON as it should be: "
 		"value expected\n"},
 	{"text in halves",
-		START(FEW) TEXT_DELTA("0", "a\\ud83d") TEXT_DELTA("0", "\\ude00b") TEXT_DELTA("0",
-			"\xe2\x82") STOP("0") END("end_turn", "{}"),
-		"start\n" FEW_LINE "text 'a'\ntext '\xf0\x9f\x98\x80" "b'\n" FEW_LINE
-		"text '\xef\xbf\xbd'\nfinish stop\nend\n"},
-#define REASON(reason, finish)                                                      \
-	{                                                                           \
-		reason, START(FEW) END(reason, "{}"),                               \
-			"start\n" FEW_LINE FEW_LINE "finish " finish "\nend\n"      \
+		START(FEW) TEXT_DELTA("0", "a\\ud83d") TEXT_DELTA("0", "\\ude00b")
+			TEXT_DELTA("0", "\xe2\x82") STOP("0") END("end_turn", "{}"),
+		"start\n" FEW_LINE "text 'a'\ntext '\xf0\x9f\x98\x80"
+		"b'\n" FEW_LINE "text '\xef\xbf\xbd'\nfinish stop\nend\n"},
+#define REASON(reason, finish)                                                 \
+	{                                                                      \
+		reason, START(FEW) END(reason, "{}"),                          \
+			"start\n" FEW_LINE FEW_LINE "finish " finish "\nend\n" \
 	}
 	REASON("end_turn", "stop"),
 	REASON("stop_sequence", "stop"),
@@ -418,7 +440,8 @@ static void test_streams(void **state)
 static const struct answer wholes[] = {
 	{"text",
 		"{'id':'msg_1','type':'message','role':'assistant','model':'claude-x','content':["
-		"{'type':'text','text':'Hel'},{'type':'text','text':'lo'}],'stop_reason':'end_turn',"
+		"{'type':'text','text':'Hel'},{'type':'text','text':'lo'}],'stop_reason':'end_turn'"
+		","
 		"'stop_sequence':null,'usage':{'input_tokens':10,'output_tokens':1}}",
 		"start\n" FEW_LINE "text 'Hel'\ntext 'lo'\nfinish stop\nend\n"},
 	{"thinking and tools",
@@ -432,7 +455,8 @@ static const struct answer wholes[] = {
 		"tool 2 t3 h\n2 input '{}'\nfinish tool_calls\nend\n"},
 	{"empty", "{'type':'message','content':[],'stop_reason':'end_turn'}",
 		"start\nfinish stop\nend\n"},
-	{"error", "{'type':'error','error':{'type':'api_error','message':'Oh'}}", "500 error 'Oh'\n"},
+	{"error", "{'type':'error','error':{'type':'api_error','message':'Oh'}}",
+		"500 error 'Oh'\n"},
 	{"something else", "{'hello':1}", "UPSTREAM_ERROR: an answer without content\n"},
 	{"garbage", "Bad gateway",
 		"UPSTREAM_ERROR: an answer that is not JSON as it should be: value expected\n"},
@@ -444,8 +468,8 @@ static void test_wholes(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(wholes); i++) {
 		print_message("  %s\n", wholes[i].name);
 		world_reset();
-		assert_string_equal(events_of_whole(dialect, wholes[i].bytes),
-			quoted(wholes[i].events));
+		assert_string_equal(
+			events_of_whole(dialect, wholes[i].bytes), quoted(wholes[i].events));
 	}
 }
 

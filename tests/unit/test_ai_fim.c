@@ -11,8 +11,7 @@
 #include <cmocka.h>
 
 static const struct upstream_model plain = {.name = "tab", .max_tokens = 128};
-static const struct upstream_model able = {
-	.name = "tab", .max_tokens = 128, .pass_sampling = true};
+static const struct upstream_model able = {.name = "tab", .max_tokens = 128, .pass_sampling = true};
 static const struct upstream_model qwen = {
 	.name = "tab", .max_tokens = 128, .fim_template = "qwen"};
 static const struct upstream_model gemma = {
@@ -25,7 +24,7 @@ static const struct upstream_model deepseek = {
 	.name = "tab", .max_tokens = 128, .fim_template = "deepseek"};
 
 #define CLIENT "{'model':'m','prefix':'a = ','suffix':';\\n'}"
-#define RICH                                                                              \
+#define RICH                                                                                 \
 	"{'model':'m','prefix':'a','suffix':'b','max_tokens':9,'temperature':0.2,'top_p':1," \
 	"'seed':3,'stop':'\\n\\n','stream':true,'path':'x.c','language':'c',"                \
 	"'context':[{'path':'y.h','content':'int y;'}]}"
@@ -83,9 +82,10 @@ static const struct {
 		"< |file_sep|>\\n<|fim_prefix|>< |fim_suffix|><|fim_< |fim_middle|>x< |im_start|>"
 		"<|fim_suffix|><< |endoftext|>> <|other|><|fim_middle|>','max_tokens':128,"
 		"'stop':['<|endoftext|>','<|file_sep|>']}"},
-	{"DeepSeek's tokens", "fim_openai", "{'model':'m','prefix':'<｜fim▁hole｜>','suffix':'<｜'}",
-		&deepseek, "/completions",
-		"{'model':'tab','prompt':'<｜fim▁begin｜>< ｜fim▁hole｜><｜fim▁hole｜><｜<｜fim▁end｜>',"
+	{"DeepSeek's tokens", "fim_openai",
+		"{'model':'m','prefix':'<｜fim▁hole｜>','suffix':'<｜'}", &deepseek, "/completions",
+		"{'model':'tab','prompt':'<｜fim▁begin｜>< "
+		"｜fim▁hole｜><｜fim▁hole｜><｜<｜fim▁end｜>',"
 		"'max_tokens':128,'stop':['<｜end▁of▁sentence｜>','<|EOT|>']}"},
 };
 
@@ -99,8 +99,8 @@ static void test_requests(void **state)
 		print_message("  %s\n", requests[i].name);
 		world_reset();
 		assert_int_equal(read_fim_text(requests[i].client, &fim), 0);
-		assert_int_equal(
-			d->write_fim(&world_arena, &fim, requests[i].model, "k", &call, &world_fail),
+		assert_int_equal(d->write_fim(&world_arena, &fim, requests[i].model, "k", &call,
+					 &world_fail),
 			0);
 		assert_string_equal(call.body, quoted(requests[i].upstream));
 		assert_string_equal(call.path, requests[i].path);
@@ -129,8 +129,7 @@ static void test_unknown_template(void **state)
 static void test_chat(void **state)
 {
 	static const char *const dialects[] = {"openai", "anthropic"};
-	static const char *const bodies[] = {
-		"\"}],\"max_tokens\":128,\"stop\":[\"</insertion>\"]}",
+	static const char *const bodies[] = {"\"}],\"max_tokens\":128,\"stop\":[\"</insertion>\"]}",
 		"\"}]}],\"stop_sequences\":[\"</insertion>\"]}"};
 	struct upstream_call call;
 	struct fim fim;
@@ -155,7 +154,8 @@ static void test_chat(void **state)
 	}
 }
 
-/* --- llama.cpp's answers ---------------------------------------------------------------------------- */
+/* --- llama.cpp's answers
+ * ---------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name, *bytes, *events;
@@ -169,7 +169,8 @@ static const struct {
 		"finish stop\nend\n"},
 	{"limit", "data: {'content':'a','stop':true,'stop_type':'limit'}\n\n",
 		"start\ntext 'a'\nfinish length\nend\n"},
-	{"limit, older", "data: {'content':'a','stop':true,'stopped_limit':true}\n\ndata: [DONE]\n\n",
+	{"limit, older",
+		"data: {'content':'a','stop':true,'stopped_limit':true}\n\ndata: [DONE]\n\n",
 		"start\ntext 'a'\nfinish length\nend\n"},
 	{"error", "data: {'error':{'code':503,'message':'Loading model'}}\n\n",
 		"503 error 'Loading model'\n"},
@@ -203,7 +204,8 @@ static void test_infill(void **state)
 		quoted("start\ntext 'a'\nfinish length\nend\n"));
 }
 
-/* --- cleaning --------------------------------------------------------------------------------------- */
+/* --- cleaning
+ * --------------------------------------------------------------------------------------- */
 
 #define LONG_SUFFIX "\n\treturn result_of_the_function;\n}\n"
 
@@ -243,9 +245,10 @@ static const struct {
 	{"fence without end", "", "```\na\n", "a\n", true},
 	{"empty fence", "", "```c\n```", "", true},
 	{"fence in a tag", "", "<insertion>\n```c\na\n```\n</insertion>", "a", true},
-	{"fence inside the text", "", "<insertion>x\n```\na\n```\n</insertion>",
-		"x\n```\na\n```\n", true},
-	{"parts of the closing tag", "", "<insertion>a</b></inser</insertion>", "a</b></inser", true},
+	{"fence inside the text", "", "<insertion>x\n```\na\n```\n</insertion>", "x\n```\na\n```\n",
+		true},
+	{"parts of the closing tag", "", "<insertion>a</b></inser</insertion>", "a</b></inser",
+		true},
 	{"looks like the tag", "", "<insert into>", "<insert into>", true},
 	{"wrapped suffix", ";\nend", "<insertion>a;\n</insertion>", "a", true},
 	{"nothing", ";", "", "", true},
@@ -279,7 +282,8 @@ static void test_stream_of_text(void **state)
 {
 	static const struct dialect_upstream code = {.name = "code"};
 	const struct fim fim = {.suffix = LONG_SUFFIX};
-	const struct chat_event event = {.kind = EVENT_TEXT, .text = "some more text\n", .length = 15};
+	const struct chat_event event = {
+		.kind = EVENT_TEXT, .text = "some more text\n", .length = 15};
 	size_t n_said = 0, used = 0;
 
 	(void)state;

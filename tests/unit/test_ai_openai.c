@@ -179,8 +179,8 @@ static const struct answer {
 		"finish tool_calls\nend\n"},
 	{"tools, all with number 0",
 		DELTA("{'tool_calls':[{'index':0,'id':'c1','function':{'name':'f','arguments':''}}]"
-		      "}") DELTA(
-			"{'tool_calls':[{'index':0,'id':'c1','function':{'arguments':'{}'}}]}")
+		      "}") DELTA("{'tool_calls':[{'index':0,'id':'c1','function':{'arguments':'{}'}"
+				 "}]}")
 			DELTA("{'tool_calls':[{'index':0,'id':'c2','function':{'name':'g'}}]}")
 				FINISH("tool_calls") DONE,
 		"start\ntool 0 c1 f\n0 input '{}'\ntool 1 c2 g\nfinish tool_calls\nend\n"},
@@ -325,8 +325,9 @@ static const struct answer broken[] = {
 		"start\nreasoning '" REPLACED "'\ntext 'a'\nfinish stop\nend\n"},
 	{"arguments",
 		DELTA("{'tool_calls':[{'index':0,'id':'c','function':{'name':'f','arguments':'\xe2'"
-		      "}}]}") DELTA(
-			"{'tool_calls':[{'index':0,'function':{'arguments':'\x82\xac'}}]}") DONE,
+		      "}}]}")
+			DELTA("{'tool_calls':[{'index':0,'function':{'arguments':'\x82\xac'}}]}")
+				DONE,
 		"start\ntool 0 c f\n0 input '\xe2\x82\xac'\nfinish tool_calls\nend\n"},
 };
 

@@ -11,38 +11,59 @@
 
 #include <cmocka.h>
 
-static const struct client_usage some = {.tokens = {.input = 60, .cached = 50, .cache_write = 10,
-						 .output = 340, .reasoning = 300},
+static const struct client_usage some = {
+	.tokens = {.input = 60, .cached = 50, .cache_write = 10, .output = 340, .reasoning = 300},
 	.credits_hundredths = 546};
-static const struct client_usage few = {.tokens = {.input = 3, .output = 2},
-	.credits_hundredths = 100};
+static const struct client_usage few = {
+	.tokens = {.input = 3, .output = 2}, .credits_hundredths = 100};
 
-#define SOME_USAGE                                                                           \
-	"'usage':{'prompt_tokens':120,'completion_tokens':340,'total_tokens':460,"           \
-	"'prompt_tokens_details':{'cached_tokens':50,'cache_write_tokens':10},"              \
-	"'completion_tokens_details':{'reasoning_tokens':300},'inputTokens':120,"            \
+#define SOME_USAGE                                                                 \
+	"'usage':{'prompt_tokens':120,'completion_tokens':340,'total_tokens':460," \
+	"'prompt_tokens_details':{'cached_tokens':50,'cache_write_tokens':10},"    \
+	"'completion_tokens_details':{'reasoning_tokens':300},'inputTokens':120,"  \
 	"'outputTokens':340,'creditsUsed':5.46}"
-#define FEW_USAGE                                                                            \
-	"'usage':{'prompt_tokens':3,'completion_tokens':2,'total_tokens':5,"                 \
-	"'prompt_tokens_details':{'cached_tokens':0},'completion_tokens_details':"           \
+#define FEW_USAGE                                                                  \
+	"'usage':{'prompt_tokens':3,'completion_tokens':2,'total_tokens':5,"       \
+	"'prompt_tokens_details':{'cached_tokens':0},'completion_tokens_details':" \
 	"{'reasoning_tokens':0},'inputTokens':3,'outputTokens':2,'creditsUsed':1}"
 
-#define TEXT(t) {.kind = EVENT_TEXT, .text = t, .length = sizeof(t) - 1}
-#define REASONING(t) {.kind = EVENT_REASONING, .text = t, .length = sizeof(t) - 1}
-#define REFUSAL(t) {.kind = EVENT_REFUSAL, .text = t, .length = sizeof(t) - 1}
-#define TOOL(k, i, n) {.kind = EVENT_TOOL_START, .index = k, .id = i, .name = n}
-#define INPUT(k, t) {.kind = EVENT_TOOL_INPUT, .index = k, .text = t, .length = sizeof(t) - 1}
-#define FINISH(f) {.kind = EVENT_FINISH, .finish = f}
-#define OTHER(k) {.kind = k}
+#define TEXT(t)                                                        \
+	{                                                              \
+		.kind = EVENT_TEXT, .text = t, .length = sizeof(t) - 1 \
+	}
+#define REASONING(t)                                                        \
+	{                                                                   \
+		.kind = EVENT_REASONING, .text = t, .length = sizeof(t) - 1 \
+	}
+#define REFUSAL(t)                                                        \
+	{                                                                 \
+		.kind = EVENT_REFUSAL, .text = t, .length = sizeof(t) - 1 \
+	}
+#define TOOL(k, i, n)                                                    \
+	{                                                                \
+		.kind = EVENT_TOOL_START, .index = k, .id = i, .name = n \
+	}
+#define INPUT(k, t)                                                                      \
+	{                                                                                \
+		.kind = EVENT_TOOL_INPUT, .index = k, .text = t, .length = sizeof(t) - 1 \
+	}
+#define FINISH(f)                                 \
+	{                                         \
+		.kind = EVENT_FINISH, .finish = f \
+	}
+#define OTHER(k)          \
+	{                 \
+		.kind = k \
+	}
 
-#define HEAD                                                                               \
+#define HEAD                                                                              \
 	"data: {'id':'chatcmpl-1','object':'chat.completion.chunk','created':1714000000," \
 	"'model':'m\\\"1','choices':["
 #define DELTA(delta) HEAD "{'index':0,'delta':" delta ",'finish_reason':null,'logprobs':null}]}\n\n"
 #define ROLE DELTA("{'role':'assistant','content':''}")
 #define LAST(reason) HEAD "{'index':0,'delta':{},'finish_reason':'" reason "','logprobs':null}]"
 #define DONE "data: [DONE]\n\n"
-#define COMPLETION                                                                    \
+#define COMPLETION                                                                  \
 	"data: {'id':'chatcmpl-1','object':'text_completion','created':1714000000," \
 	"'model':'m\\\"1','choices':["
 
@@ -59,14 +80,14 @@ static const struct stream {
 			FINISH(FINISH_LENGTH), OTHER(EVENT_USAGE), OTHER(EVENT_END)},
 		ROLE DELTA("{'content':'Hel'}") DELTA("{'content':'lo\\n\\\"\xe2\x82\xac'}")
 			LAST("length") "," SOME_USAGE "}\n\n" DONE},
-	{"usage in a chunk of its own", SHAPE_CHAT, true, &few,
-		{TEXT("a"), FINISH(FINISH_STOP)},
-		ROLE DELTA("{'content':'a'}") LAST("stop") "}\n\n" HEAD "]," FEW_USAGE "}\n\n" DONE},
+	{"usage in a chunk of its own", SHAPE_CHAT, true, &few, {TEXT("a"), FINISH(FINISH_STOP)},
+		ROLE DELTA("{'content':'a'}") LAST("stop") "}\n\n" HEAD "]," FEW_USAGE
+							   "}\n\n" DONE},
 	{"nothing is known", SHAPE_CHAT, true, NULL, {FINISH(FINISH_CONTENT_FILTER)},
 		ROLE LAST("content_filter") "}\n\n" DONE},
 	{"reasoning and refusal", SHAPE_CHAT, false, NULL, {REASONING("hm"), REFUSAL("No")},
-		ROLE DELTA("{'reasoning_content':'hm'}") DELTA("{'refusal':'No'}") LAST(
-			"stop") "}\n\n" DONE},
+		ROLE DELTA("{'reasoning_content':'hm'}") DELTA("{'refusal':'No'}")
+			LAST("stop") "}\n\n" DONE},
 	{"tools", SHAPE_CHAT, false, NULL,
 		{OTHER(EVENT_START), TOOL(0, "c1", "f"), INPUT(0, "{\"a\":"), INPUT(0, "1}"),
 			TOOL(1, "c2", "g"), INPUT(1, "{}"), FINISH(FINISH_TOOL_CALLS)},
@@ -74,26 +95,28 @@ static const struct stream {
 			   "{'name':'f','arguments':''}}]}")
 			DELTA("{'tool_calls':[{'index':0,'function':{'arguments':'{\\\"a\\\":'}}]}")
 				DELTA("{'tool_calls':[{'index':0,'function':{'arguments':'1}'}}]}")
-					DELTA("{'tool_calls':[{'index':1,'id':'c2','type':'function',"
+					DELTA("{'tool_calls':[{'index':1,'id':'c2','type':'"
+					      "function',"
 					      "'function':{'name':'g','arguments':''}}]}")
 						DELTA("{'tool_calls':[{'index':1,'function':"
 						      "{'arguments':'{}'}}]}")
 							LAST("tool_calls") "}\n\n" DONE},
 	{"completion", SHAPE_COMPLETION, false, &few,
 		{OTHER(EVENT_START), REASONING("hm"), TEXT("a + b"), FINISH(FINISH_STOP)},
-		COMPLETION "{'text':'a + b','index':0,'logprobs':null,'finish_reason':null}]}\n\n"
-		COMPLETION "{'text':'','index':0,'logprobs':null,'finish_reason':'stop'}],"
-			FEW_USAGE "}\n\n" DONE},
+		COMPLETION
+		"{'text':'a + b','index':0,'logprobs':null,'finish_reason':null}]}\n\n" COMPLETION
+		"{'text':'','index':0,'logprobs':null,'finish_reason':'stop'}]," FEW_USAGE
+		"}\n\n" DONE},
 	{"completion, usage apart", SHAPE_COMPLETION, true, &few, {TEXT("a")},
-		COMPLETION "{'text':'a','index':0,'logprobs':null,'finish_reason':null}]}\n\n"
-		COMPLETION "{'text':'','index':0,'logprobs':null,'finish_reason':'stop'}]}\n\n"
-		COMPLETION "]," FEW_USAGE "}\n\n" DONE},
+		COMPLETION
+		"{'text':'a','index':0,'logprobs':null,'finish_reason':null}]}\n\n" COMPLETION
+		"{'text':'','index':0,'logprobs':null,'finish_reason':'stop'}]}\n\n" COMPLETION
+		"]," FEW_USAGE "}\n\n" DONE},
 };
 
 static void writer_init(struct client_writer *w, enum client_shape shape, bool include_usage)
 {
-	client_writer_init(
-		w, &world_arena, shape, "chatcmpl-1", "m\"1", 1714000000, include_usage);
+	client_writer_init(w, &world_arena, shape, "chatcmpl-1", "m\"1", 1714000000, include_usage);
 }
 
 /* Each frame is one line of JSON, an empty line behind it. */
@@ -155,7 +178,7 @@ static void test_errors(void **state)
 	check_frames(w.out.data);
 }
 
-#define BODY                                                                                  \
+#define BODY                                                                                   \
 	"{'id':'chatcmpl-1','object':'chat.completion','created':1714000000,'model':'m\\\"1'," \
 	"'choices':[{'index':0,'message':"
 
@@ -173,17 +196,19 @@ static const struct stream bodies[] = {
 		BODY "{'role':'assistant','content':null,'refusal':null,'reasoning_content':'hm',"
 		     "'tool_calls':[{'id':'c1','type':'function','function':{'name':'f',"
 		     "'arguments':'{\\\"a\\\":1}'}},{'id':'c2','type':'function','function':"
-		     "{'name':'g','arguments':''}}]},'finish_reason':'tool_calls','logprobs':null}],"
-		FEW_USAGE "}"},
+		     "{'name':'g','arguments':''}}]},'finish_reason':'tool_calls','logprobs':null}]"
+		     "," FEW_USAGE "}"},
 	{"refusal", SHAPE_CHAT, false, NULL, {REFUSAL("N"), REFUSAL("o")},
 		BODY "{'role':'assistant','content':null,'refusal':'No'},'finish_reason':'stop',"
 		     "'logprobs':null}]}"},
 	{"completion", SHAPE_COMPLETION, false, &few, {TEXT("a + b"), FINISH(FINISH_LENGTH)},
-		"{'id':'chatcmpl-1','object':'text_completion','created':1714000000,'model':'m\\\"1',"
-		"'choices':[{'text':'a + b','index':0,'logprobs':null,'finish_reason':'length'}],"
-		FEW_USAGE "}"},
+		"{'id':'chatcmpl-1','object':'text_completion','created':1714000000,'model':'"
+		"m\\\"1',"
+		"'choices':[{'text':'a + "
+		"b','index':0,'logprobs':null,'finish_reason':'length'}]," FEW_USAGE "}"},
 	{"completion of nothing", SHAPE_COMPLETION, false, NULL, {FINISH(FINISH_STOP)},
-		"{'id':'chatcmpl-1','object':'text_completion','created':1714000000,'model':'m\\\"1',"
+		"{'id':'chatcmpl-1','object':'text_completion','created':1714000000,'model':'"
+		"m\\\"1',"
 		"'choices':[{'text':'','index':0,'logprobs':null,'finish_reason':'stop'}]}"},
 };
 
@@ -220,8 +245,7 @@ static void test_credits(void **state)
 		world_reset();
 		writer_init(&w, SHAPE_CHAT, false);
 		client_body_end(&w, &usage);
-		assert_string_equal(
-			strstr(w.out.data, "creditsUsed") + strlen("creditsUsed\":"),
+		assert_string_equal(strstr(w.out.data, "creditsUsed") + strlen("creditsUsed\":"),
 			credits[i].written);
 	}
 }
