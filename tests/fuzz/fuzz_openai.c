@@ -33,8 +33,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		"\"tool_call_id\":\"c\",\"content\":\"r\"}],\"tools\":[{\"function\":{\"name\":"
 		"\"f\"}}],"
 		"\"tool_choice\":\"auto\",\"temperature\":0.5,\"stop\":[\"x\"],\"stream\":true}",
-		"{\"model\":\"m\",\"prefix\":\"<before>a\",\"suffix\":\"b\",\"context\":[{\"path\":"
-		"\"x\",\"content\":\"y\"}],\"max_tokens\":5}",
+		("{\"model\":\"m\",\"prefix\":\"<before>a\",\"suffix\":\"b\",\"context\":[{"
+		 "\"path\":"
+		 "\"x\",\"content\":\"y\"}],\"max_tokens\":5}"),
 	};
 
 	(void)argc;
