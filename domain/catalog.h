@@ -48,7 +48,8 @@ struct catalog_file_provider {
 
 /* Micro-dollars per million tokens; a multiplier in millionths. */
 struct catalog_file_price {
-	struct opt_i64 input, cached_input, cache_write, output, reasoning, multiplier;
+	struct opt_i64 input, cached_input, cache_write, cache_write_1h, output, reasoning,
+		multiplier;
 };
 
 struct catalog_file_route {
@@ -63,7 +64,7 @@ struct catalog_file_model {
 	size_t n_aliases, n_capabilities;
 	i64 context_window, max_output_tokens, created_at_us;
 	struct opt_i64 default_max_output;
-	struct opt_bool reasoning, deprecated, enabled;
+	struct opt_bool reasoning, json_schema, prefill, deprecated, enabled;
 	struct catalog_file_price price;
 	struct catalog_file_route *routes;
 	size_t n_routes;

@@ -166,7 +166,7 @@ static void check_providers(struct check *c)
 /* A model's id or alias: it stands in addresses, so no segment of it is empty, "." or "..". */
 static void check_model_id(struct check *c, const char *path, const char *id)
 {
-	bool bad = id[0] == '\0' || strlen(id) > 128 || strspn(id, MODEL_ID_CHARS) != strlen(id);
+	bool bad = id[0] == '\0' || strlen(id) > 100 || strspn(id, MODEL_ID_CHARS) != strlen(id);
 
 	for (const char *p = id; !bad; p += strcspn(p, "/") + 1) {
 		size_t length = strcspn(p, "/");
@@ -176,7 +176,7 @@ static void check_model_id(struct check *c, const char *path, const char *id)
 	}
 	if (bad)
 		FAULT(c, path,
-			"'%s' must be 1 to 128 letters, digits and any of -._~:/@+, without empty "
+			"'%s' must be 1 to 100 letters, digits and any of -._~:/@+, without empty "
 			"parts between '/'",
 			id);
 	else if (str_equal(id, "tiers") || str_starts(id, "tiers/"))
@@ -216,22 +216,6 @@ static void check_capabilities(struct check *c, const struct catalog_file_model 
 			"is on, but the model has not the capability 'reasoning'");
 }
 
-static void check_template(struct check *c, const struct catalog_file_model *m, size_t i)
-{
-	const char *path = PATH_OF(c, "models[%zu].fim_template", i);
-	static const char *const holes[] = {"{prefix}", "{suffix}"};
-
-	if (m->fim_template == NULL)
-		return;
-	if (!has_capability(m, "fim"))
-		FAULT(c, path, "is for models with the capability 'fim'");
-	for (size_t h = 0; h < ARRAY_LEN(holes); h++) {
-		const char *at = strstr(m->fim_template, holes[h]);
-		if (at == NULL || strstr(at + 1, holes[h]) != NULL)
-			FAULT(c, path, "must have %s once", holes[h]);
-	}
-}
-
 static void check_route(
 	struct check *c, const struct catalog_file_model *m, size_t i, const size_t r)
 {
@@ -246,10 +230,9 @@ static void check_route(
 			"there is no provider '%s'", route->provider);
 		return;
 	}
-	if (str_starts(p->dialect, "fim_") != has_capability(m, "fim"))
+	if (str_starts(p->dialect, "fim_") && !has_capability(m, "fim"))
 		FAULT(c, PATH_OF(c, "models[%zu].routes[%zu].provider", i, r),
-			"'%s' speaks %s, which is %s", p->id, p->dialect,
-			has_capability(m, "fim") ? "not for filling in" : "only for filling in");
+			"'%s' speaks %s, which is only for filling in", p->id, p->dialect);
 	if (route->key != NULL && !is_in(p->keys, p->n_keys, sizeof(*p->keys), route->key))
 		FAULT(c, PATH_OF(c, "models[%zu].routes[%zu].key", i, r),
 			"the provider '%s' has no key '%s'", p->id, route->key);
@@ -263,7 +246,9 @@ static void check_model(struct check *c, size_t i)
 	for (size_t k = 0; k < m->n_aliases; k++)
 		check_model_id(c, PATH_OF(c, "models[%zu].aliases[%zu]", i, k), m->aliases[k]);
 	check_capabilities(c, m, i);
-	check_template(c, m, i);
+	if (m->fim_template != NULL && !has_capability(m, "fim"))
+		FAULT(c, PATH_OF(c, "models[%zu].fim_template", i),
+			"is for models with the capability 'fim'");
 	if (m->max_output_tokens > m->context_window)
 		FAULT(c, PATH_OF(c, "models[%zu].max_output_tokens", i),
 			"is more than context_window");

@@ -57,7 +57,7 @@ SCHEMA(catalog_file_key, STR(catalog_file_key, label, REQUIRED, .min = 1, .max =
 SCHEMA(catalog_file_provider, STR(catalog_file_provider, id, REQUIRED, .min = 1, .max = 32),
 	STR(catalog_file_provider, name, REQUIRED, .min = 1, .max = 64),
 	STR(catalog_file_provider, dialect, REQUIRED,
-		.values = "openai|anthropic|fim_openai|fim_mistral|fim_llamacpp|fim_chat"),
+		.values = "openai|anthropic|fim_openai|fim_mistral|fim_llamacpp"),
 	STR(catalog_file_provider, auth, .values = "bearer|x-api-key|none"),
 	STR(catalog_file_provider, base_url, REQUIRED, .min = 8, .max = 500),
 	STR(catalog_file_provider, path, .min = 2, .max = 200),
@@ -71,22 +71,22 @@ SCHEMA(catalog_file_provider, STR(catalog_file_provider, id, REQUIRED, .min = 1,
 #define PRICE(T, m, ...)                                                                        \
 	OPT_USD_MICRO(T, price.m, .json = #m "_usd_per_mtok", .min = 0, .max = TOKEN_PRICE_MAX, \
 		__VA_ARGS__)
-#define PRICES(T, ...)                                                               \
-	PRICE(T, input, __VA_ARGS__), PRICE(T, cached_input), PRICE(T, cache_write), \
-		PRICE(T, output, __VA_ARGS__), PRICE(T, reasoning),                  \
-		OPT_USD_MICRO(T, price.multiplier, .json = "multiplier", .min = 1,   \
+#define PRICES(T, ...)                                                                        \
+	PRICE(T, input, __VA_ARGS__), PRICE(T, cached_input), PRICE(T, cache_write),          \
+		PRICE(T, cache_write_1h), PRICE(T, output, __VA_ARGS__), PRICE(T, reasoning), \
+		OPT_USD_MICRO(T, price.multiplier, .json = "multiplier", .min = 1,            \
 			.max = MULTIPLIER_MAX)
 
 SCHEMA(catalog_file_route, STR(catalog_file_route, provider, REQUIRED, .min = 1, .max = 32),
 	STR(catalog_file_route, key, .min = 1, .max = 32),
-	STR(catalog_file_route, upstream_model, REQUIRED, .min = 1, .max = 200),
+	STR(catalog_file_route, upstream_model, REQUIRED, .min = 1, .max = 100),
 	OPT_I64(catalog_file_route, position, .min = 0, .max = 1000),
 	OPT_I64(catalog_file_route, weight, .min = 1, .max = WEIGHT_MAX),
 	OPT_I64(catalog_file_route, max_concurrent, .min = 1, .max = 100000),
 	OPT_I64(catalog_file_route, requests_per_minute, .min = 1, .max = 10000000),
 	PRICES(catalog_file_route));
 
-SCHEMA(catalog_file_model, STR(catalog_file_model, id, REQUIRED, .min = 1, .max = 128),
+SCHEMA(catalog_file_model, STR(catalog_file_model, id, REQUIRED, .min = 1, .max = 100),
 	STR(catalog_file_model, name, REQUIRED, .min = 1, .max = 64),
 	STR(catalog_file_model, owned_by, REQUIRED, .min = 1, .max = 64),
 	STR(catalog_file_model, tier, REQUIRED, .values = "efficient|balanced|flagship"),
@@ -98,7 +98,8 @@ SCHEMA(catalog_file_model, STR(catalog_file_model, id, REQUIRED, .min = 1, .max 
 	PRICES(catalog_file_model, REQUIRED), STR(catalog_file_model, requires_tier, .max = 32),
 	STR(catalog_file_model, sampling, .values = "pass|drop"),
 	OPT_BOOL(catalog_file_model, reasoning),
-	STR(catalog_file_model, fim_template, .min = 1, .max = 500),
+	STR(catalog_file_model, fim_template, .values = "qwen|starcoder|codellama|deepseek"),
+	OPT_BOOL(catalog_file_model, json_schema), OPT_BOOL(catalog_file_model, prefill),
 	OPT_BOOL(catalog_file_model, deprecated), OPT_BOOL(catalog_file_model, enabled),
 	TIME_S(catalog_file_model, created_at_us, REQUIRED, .json = "created_at"),
 	ARRAY(catalog_file_model, routes, catalog_file_route, .min = 0, .max = 20));
@@ -144,10 +145,13 @@ static void model_defaults(struct catalog_file_model *m)
 						    : DEFAULT_OUTPUT_TOKENS);
 	default_i64(&m->price.cached_input, m->price.input.value);
 	default_i64(&m->price.cache_write, m->price.input.value);
+	default_i64(&m->price.cache_write_1h, m->price.cache_write.value);
 	default_i64(&m->price.reasoning, m->price.output.value);
 	default_i64(&m->price.multiplier, MODEL_MULTIPLIER_ONE);
 	m->sampling = m->sampling != NULL ? m->sampling : "drop";
 	default_bool(&m->reasoning, reasons);
+	default_bool(&m->json_schema, false);
+	default_bool(&m->prefill, true);
 	default_bool(&m->deprecated, false);
 	default_bool(&m->enabled, true);
 	for (size_t i = 0; i < m->n_routes; i++) {

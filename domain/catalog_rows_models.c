@@ -116,6 +116,7 @@ static int insert_routes(struct db *db, const struct catalog_file_model *m, u64 
 				.input_price = r->price.input,
 				.cached_input_price = r->price.cached_input,
 				.cache_write_price = r->price.cache_write,
+				.cache_write_1h_price = r->price.cache_write_1h,
 				.output_price = r->price.output,
 				.reasoning_price = r->price.reasoning,
 				.multiplier = r->price.multiplier,
@@ -144,6 +145,7 @@ int catalog_rows_insert_model(
 			.input_price = m->price.input.value,
 			.cached_input_price = m->price.cached_input.value,
 			.cache_write_price = m->price.cache_write.value,
+			.cache_write_1h_price = m->price.cache_write_1h.value,
 			.output_price = m->price.output.value,
 			.reasoning_price = m->price.reasoning.value,
 			.multiplier = m->price.multiplier.value,
@@ -151,6 +153,8 @@ int catalog_rows_insert_model(
 			.sampling = m->sampling,
 			.allows_reasoning = m->reasoning.value,
 			.fim_template = m->fim_template,
+			.has_json_schema = m->json_schema.value,
+			.has_prefill = m->prefill.value,
 			.is_deprecated = m->deprecated.value,
 			.is_enabled = m->enabled.value,
 			.created_at_us = m->created_at_us,
@@ -180,9 +184,12 @@ static struct catalog_file_model model_of(struct arena *a, const struct catalog_
 		.reasoning = {true, row->allows_reasoning},
 		.deprecated = {true, row->is_deprecated},
 		.enabled = {true, row->is_enabled},
+		.json_schema = {true, row->has_json_schema},
+		.prefill = {true, row->has_prefill},
 		.price = {{true, row->input_price}, {true, row->cached_input_price},
-			{true, row->cache_write_price}, {true, row->output_price},
-			{true, row->reasoning_price}, {true, row->multiplier}},
+			{true, row->cache_write_price}, {true, row->cache_write_1h_price},
+			{true, row->output_price}, {true, row->reasoning_price},
+			{true, row->multiplier}},
 	};
 
 	m.capabilities = catalog_rows_texts(a, row->capabilities, &m.n_capabilities);
@@ -214,8 +221,8 @@ static void take_routes(struct arena *a, const struct catalog_routes_row *row, s
 			.max_concurrent = row[i].max_concurrent,
 			.requests_per_minute = row[i].requests_per_minute,
 			.price = {row[i].input_price, row[i].cached_input_price,
-				row[i].cache_write_price, row[i].output_price,
-				row[i].reasoning_price, row[i].multiplier},
+				row[i].cache_write_price, row[i].cache_write_1h_price,
+				row[i].output_price, row[i].reasoning_price, row[i].multiplier},
 		};
 }
 

@@ -13,16 +13,16 @@ enum { MODEL_MULTIPLIER_ONE = 1000000 };
 /* Micro-dollars per million tokens; every member is set. A multiplier of 1000000 is 1. */
 struct model_price {
 	i64 input, cached_input, cache_write, output, reasoning, multiplier;
+	i64 cache_write_1h; /* kept for an hour instead of five minutes */
 };
 
-/* What a provider's API is called like. base_url and this give the address. */
+/* What a provider speaks. A completion over the first two asks a chat model to fill in. */
 enum provider_dialect {
 	PROVIDER_OPENAI,
 	PROVIDER_ANTHROPIC,
 	PROVIDER_FIM_OPENAI,   /* POST completions with prompt and suffix */
 	PROVIDER_FIM_MISTRAL,  /* POST fim/completions */
 	PROVIDER_FIM_LLAMACPP, /* POST infill */
-	PROVIDER_FIM_CHAT,     /* a chat model asked to fill in */
 	PROVIDER_DIALECT_MAX
 };
 extern const char *const provider_dialect_names[PROVIDER_DIALECT_MAX]; /* "fim_openai" */
@@ -41,12 +41,12 @@ struct provider {
 	const char *id, *name;
 	enum provider_dialect dialect;
 	enum provider_auth auth;
-	const char *base_url;		/* without a slash at its end */
-	const char *path;		/* below base_url; NULL: the dialect's own */
-	const char *api_version;	/* anthropic-version; NULL: the dialect's own */
-	i64 connect_ms;			/* 0: as the mode says */
-	bool max_completion_tokens;	/* wants that name instead of max_tokens */
-	bool stream_usage;		/* takes stream_options.include_usage */
+	const char *base_url;	    /* as the vendor's client has it; without a slash at its end */
+	const char *path;	    /* below base_url; NULL: the dialect's own */
+	const char *api_version;    /* anthropic-version; NULL: the dialect's own */
+	i64 connect_ms;		    /* 0: as the mode says */
+	bool max_completion_tokens; /* wants that name instead of max_tokens */
+	bool stream_usage;	    /* takes stream_options.include_usage */
 	const struct provider_key *key; /* may all be without a secret */
 	size_t n_keys;
 	u64 identity;
@@ -76,13 +76,6 @@ enum model_capability {
 	MODEL_STREAMING = 32,
 };
 
-/* A prompt for filling in: before, then the first of prefix and suffix, between, the other, after.
- * The three texts together hold the special tokens that a user's text must not contain. */
-struct fim_template {
-	const char *before, *between, *after;
-	bool suffix_first;
-};
-
 struct model {
 	const char *id, *name, *owned_by;
 	const char *const *alias;
@@ -96,7 +89,10 @@ struct model {
 	i64 min_rank;			/* rank of that tier's plan; 0 without */
 	bool passes_sampling;		/* temperature and the like go to the provider */
 	bool allows_reasoning;		/* reasoning_effort goes to the provider */
-	const struct fim_template *fim; /* NULL: the dialect's own way */
+	const char
+		*fim_template; /* "qwen", "starcoder", "codellama", "deepseek"; NULL: by suffix */
+	bool has_json_schema;  /* Anthropic: output_config.format is understood */
+	bool no_prefill;       /* Anthropic: the last message must not be the assistant's */
 	bool is_deprecated, is_enabled;
 	i64 created_at_us;
 	const struct model_route *route; /* by position */
@@ -156,8 +152,9 @@ static inline bool model_entitled(const struct model *model, i64 plan_rank)
 typedef const void *models_encode_fn(struct arena *arena, const struct models *models);
 void models_refresh(struct db *db, models_encode_fn *encode);
 
-/* Micro-dollars of a call: exact, rounded up once at the end. Reasoning beyond output counts as
- * output. 0, or -1 when a number is negative or the sum does not fit. */
+/* Micro-dollars of a call: exact, rounded up once at the end. Reasoning beyond output, and what is
+ * kept for an hour beyond what was written, do not count. 0, or -1 when a number is negative or the
+ * sum does not fit. */
 int model_cost(const struct model_price *price, const struct token_counts *tokens, i64 *ret_micro);
 /* What to hold for a call (gateway.md section 6): a token for each 3 bytes begun of messages and
  * tools, 1600 for each image, and all of max_tokens, at price_limit. As model_cost(). */

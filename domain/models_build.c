@@ -14,7 +14,7 @@
 enum { SECRET_MAX_BYTES = 4096, CREDITS_PER_CENT = 10 };
 
 const char *const provider_dialect_names[PROVIDER_DIALECT_MAX] = {
-	"openai", "anthropic", "fim_openai", "fim_mistral", "fim_llamacpp", "fim_chat"};
+	"openai", "anthropic", "fim_openai", "fim_mistral", "fim_llamacpp"};
 const char *const model_tier_names[MODEL_TIER_MAX] = {"efficient", "balanced", "flagship"};
 static const char *const auth_names[] = {"bearer", "x-api-key", "none"};
 static const char *const capability_names[] = {
@@ -220,6 +220,7 @@ static struct model_price price_of(
 		.output = either(p->output, otherwise->output),
 		.reasoning = either(p->reasoning, otherwise->reasoning),
 		.multiplier = either(p->multiplier, otherwise->multiplier),
+		.cache_write_1h = either(p->cache_write_1h, otherwise->cache_write_1h),
 	};
 }
 
@@ -237,6 +238,7 @@ static struct model_price dearest(struct model_price a, const struct model_price
 		.output = larger(a.output, b->output),
 		.reasoning = larger(a.reasoning, b->reasoning),
 		.multiplier = larger(a.multiplier, b->multiplier),
+		.cache_write_1h = larger(a.cache_write_1h, b->cache_write_1h),
 	};
 }
 
@@ -281,23 +283,6 @@ static void build_routes(struct arena *a, const struct models *models,
 	ret->n_routes = m->n_routes;
 }
 
-static const struct fim_template *template_of(struct arena *a, const char *text)
-{
-	static const size_t hole = sizeof("{prefix}") - 1; /* as long as {suffix} */
-
-	if (text == NULL)
-		return NULL;
-	const char *prefix = strstr(text, "{prefix}"), *suffix = strstr(text, "{suffix}");
-	struct fim_template *t = arena_new(a, struct fim_template);
-	t->suffix_first = suffix < prefix;
-	const char *first = t->suffix_first ? suffix : prefix;
-	const char *second = t->suffix_first ? prefix : suffix;
-	t->before = arena_strndup(a, text, (size_t)(first - text));
-	t->between = arena_strndup(a, first + hole, (size_t)(second - first) - hole);
-	t->after = arena_strdup(a, second + hole);
-	return t;
-}
-
 static struct model model_of(
 	struct arena *a, const struct models *models, const struct catalog_file_model *m)
 {
@@ -314,7 +299,9 @@ static struct model model_of(
 		.requires_tier = copy(a, m->requires_tier),
 		.passes_sampling = str_equal(m->sampling, "pass"),
 		.allows_reasoning = m->reasoning.value,
-		.fim = template_of(a, m->fim_template),
+		.fim_template = copy(a, m->fim_template),
+		.has_json_schema = m->json_schema.value,
+		.no_prefill = !m->prefill.value,
 		.is_deprecated = m->deprecated.value,
 		.is_enabled = m->enabled.value,
 		.created_at_us = m->created_at_us,

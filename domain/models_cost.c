@@ -26,16 +26,23 @@ static int charge(__int128 sum, i64 multiplier, i64 *ret_micro)
 	return 0;
 }
 
+static i64 smaller(i64 a, i64 b)
+{
+	return a < b ? a : b;
+}
+
 int model_cost(const struct model_price *price, const struct token_counts *tokens, i64 *ret_micro)
 {
-	i64 reasoning = tokens->reasoning < tokens->output ? tokens->reasoning : tokens->output;
+	i64 reasoning = smaller(tokens->reasoning, tokens->output);
+	i64 written_1h = smaller(tokens->cache_write_1h, tokens->cache_write);
 	__int128 sum = 0;
 
-	if (tokens->reasoning < 0 || tokens->output < 0)
+	if (reasoning < 0 || written_1h < 0)
 		return -1;
 	if (!add_tokens(&sum, tokens->input, price->input) ||
 		!add_tokens(&sum, tokens->cached, price->cached_input) ||
-		!add_tokens(&sum, tokens->cache_write, price->cache_write) ||
+		!add_tokens(&sum, tokens->cache_write - written_1h, price->cache_write) ||
+		!add_tokens(&sum, written_1h, price->cache_write_1h) ||
 		!add_tokens(&sum, tokens->output - reasoning, price->output) ||
 		!add_tokens(&sum, reasoning, price->reasoning))
 		return -1;

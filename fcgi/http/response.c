@@ -141,7 +141,8 @@ static bool wants_openai(const struct req *r, const struct dialect *dialect)
 void resp_error(struct req *r)
 {
 	const struct error_info *info = &error_table[r->fail->code];
-	const struct dialect *dialect = r->family != NULL ? r->family->dialect : &dialect_product;
+	const struct family *family = r->family != NULL ? r->family : family_of_path(r->path);
+	const struct dialect *dialect = family != NULL ? family->dialect : &dialect_product;
 	struct buf b;
 
 	r->response.header = (struct buf){0};

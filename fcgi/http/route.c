@@ -84,6 +84,20 @@ static bool has_prefix(const struct family *family, const char *path)
 	return false;
 }
 
+const struct family *family_of_path(const char *path)
+{
+	const struct family *found = NULL;
+	size_t longest = 0;
+
+	for (size_t f = 0; path != NULL && families[f] != NULL; f++)
+		for (const char *const *p = families[f]->prefix; *p != NULL; p++)
+			if (strlen(*p) > longest && str_starts(path, *p)) {
+				found = families[f];
+				longest = strlen(*p);
+			}
+	return found;
+}
+
 static const struct field *param_field(const struct schema *s, const char *name, size_t length)
 {
 	for (size_t i = 0; s != NULL && i < s->n_fields; i++)

@@ -56,7 +56,7 @@ struct route {
 	size_t body_bytes; /* largest body; 0: BODY_DEFAULT_BYTES */
 	int cache_s; /* Cache-Control: public, max-age; nginx keeps it for a second. 0: no-store */
 	const char *produces; /* content type of an answer without schema: "text/html" */
-	enum error errors[ROUTE_ERRORS_MAX];  /* beyond those that follow from auth, limit and in */
+	enum error errors[ROUTE_ERRORS_MAX]; /* beyond those that follow from auth, limit and in */
 	/* A second success: 204, 302, 304; or the same answer with bad news: 503. 0: none */
 	int other_status;
 	const struct deprecation *deprecated; /* NULL: it stays */
@@ -99,6 +99,9 @@ struct family {
 
 /* All families, in the order of `turnpike routes`; ends with NULL (handlers/families.c). */
 extern const struct family *const families[];
+
+/* The one whose longest prefix begins the path, whether there is a route or not; NULL: none. */
+const struct family *family_of_path(const char *path);
 
 static inline enum pool route_pool(const struct family *family, const struct route *route)
 {

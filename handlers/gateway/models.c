@@ -14,12 +14,13 @@ enum { ENTRY_BYTES = 700, US_PER_SECOND = 1000000 };
 
 /* US dollars. */
 struct gateway_pricing {
-	i64 input, cached_input, cache_write, output, reasoning;
+	i64 input, cached_input, cache_write, cache_write_1h, output, reasoning;
 };
 SCHEMA(gateway_pricing, USD_MICRO(gateway_pricing, input, REQUIRED, .json = "input_per_mtok"),
 	USD_MICRO(gateway_pricing, output, REQUIRED, .json = "output_per_mtok"),
 	USD_MICRO(gateway_pricing, cached_input, REQUIRED, .json = "cached_input_per_mtok"),
 	USD_MICRO(gateway_pricing, cache_write, REQUIRED, .json = "cache_write_per_mtok"),
+	USD_MICRO(gateway_pricing, cache_write_1h, REQUIRED, .json = "cache_write_1h_per_mtok"),
 	USD_MICRO(gateway_pricing, reasoning, REQUIRED, .json = "reasoning_per_mtok"));
 
 #define MODEL_FIELDS(T)                                                                         \
@@ -92,6 +93,7 @@ static struct gateway_model entry_of(struct arena *a, const struct model *m)
 		.input = multiplied(m->price.input, m->price.multiplier),
 		.cached_input = multiplied(m->price.cached_input, m->price.multiplier),
 		.cache_write = multiplied(m->price.cache_write, m->price.multiplier),
+		.cache_write_1h = multiplied(m->price.cache_write_1h, m->price.multiplier),
 		.output = multiplied(m->price.output, m->price.multiplier),
 		.reasoning = multiplied(m->price.reasoning, m->price.multiplier),
 	};
@@ -196,11 +198,13 @@ static const struct encoded_models *variant_for(const struct req *r, const struc
 	return &e->by_rank[i];
 }
 
-/* An answer that depends on who asks. */
+/* An answer that depends on who asks; nobody stores what is for one account. */
 static int answer(struct req *r, const struct encoded *encoded)
 {
+	bool is_personal = gateway_account(r) != NULL;
+
 	resp_header(r, "Vary", "Authorization");
-	return gateway_answer(r, encoded, "private, no-cache");
+	return gateway_answer(r, encoded, is_personal ? "no-store" : "public, no-cache");
 }
 
 int gateway_models_list(struct req *r, const void *in, void *out)
@@ -215,7 +219,7 @@ int gateway_models_list(struct req *r, const void *in, void *out)
 struct gateway_model_in {
 	const char *model_id;
 };
-SCHEMA(gateway_model_in, STR(gateway_model_in, model_id, REQUIRED, PATH, .min = 1, .max = 128,
+SCHEMA(gateway_model_in, STR(gateway_model_in, model_id, REQUIRED, PATH, .min = 1, .max = 100,
 				 .error = E_MODEL_NOT_FOUND));
 
 int gateway_model_get(struct req *r, const void *in_, void *out)

@@ -26,29 +26,30 @@ INSERT INTO catalog_key (catalog_id, provider_id, label, position, secret_file, 
 VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- catalog_model_insert :exec
--- in:  catalog_id u64, position i64, model_id str(128), name str(64), owned_by str(64), tier str(16),
+-- in:  catalog_id u64, position i64, model_id str(100), name str(64), owned_by str(64), tier str(16),
 --      capabilities str(200), context_window i64, max_output_tokens i64, default_max_output i64, input_price i64,
---      cached_input_price i64, cache_write_price i64, output_price i64, reasoning_price i64, multiplier i64,
---      requires_tier str(32)?, sampling str(8), allows_reasoning bool, fim_template str(500)?, is_deprecated bool,
+--      cached_input_price i64, cache_write_price i64,
+--      cache_write_1h_price i64, output_price i64, reasoning_price i64, multiplier i64,
+--      requires_tier str(32)?, sampling str(8), allows_reasoning bool, fim_template str(16)?, has_json_schema bool, has_prefill bool, is_deprecated bool,
 --      is_enabled bool, created_at_us i64
 INSERT INTO catalog_model (catalog_id, position, model_id, name, owned_by, tier, capabilities, context_window,
-	max_output_tokens, default_max_output, input_price, cached_input_price, cache_write_price, output_price,
-	reasoning_price, multiplier, requires_tier, sampling, allows_reasoning, fim_template, is_deprecated, is_enabled,
+	max_output_tokens, default_max_output, input_price, cached_input_price, cache_write_price, cache_write_1h_price, output_price,
+	reasoning_price, multiplier, requires_tier, sampling, allows_reasoning, fim_template, has_json_schema, has_prefill, is_deprecated, is_enabled,
 	created_at_us)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- catalog_alias_insert :exec
--- in:  catalog_id u64, alias str(128), model_id str(128), position i64
+-- in:  catalog_id u64, alias str(100), model_id str(100), position i64
 INSERT INTO catalog_model_alias (catalog_id, alias, model_id, position) VALUES (?, ?, ?, ?);
 
 -- catalog_route_insert :exec
--- in:  catalog_id u64, model_id str(128), route_no i64, position i64, provider_id str(32), key_label str(32)?,
---      upstream_model str(200), weight i64, max_concurrent i64?, requests_per_minute i64?, input_price i64?,
---      cached_input_price i64?, cache_write_price i64?, output_price i64?, reasoning_price i64?, multiplier i64?
+-- in:  catalog_id u64, model_id str(100), route_no i64, position i64, provider_id str(32), key_label str(32)?,
+--      upstream_model str(100), weight i64, max_concurrent i64?, requests_per_minute i64?, input_price i64?,
+--      cached_input_price i64?, cache_write_price i64?, cache_write_1h_price i64?, output_price i64?, reasoning_price i64?, multiplier i64?
 INSERT INTO catalog_route (catalog_id, model_id, route_no, position, provider_id, key_label, upstream_model, weight,
-	max_concurrent, requests_per_minute, input_price, cached_input_price, cache_write_price, output_price,
+	max_concurrent, requests_per_minute, input_price, cached_input_price, cache_write_price, cache_write_1h_price, output_price,
 	reasoning_price, multiplier)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- catalog_tiers :many
 -- in:  catalog_id u64
@@ -78,25 +79,25 @@ FROM catalog_key WHERE catalog_id = ? ORDER BY provider_id, position;
 
 -- catalog_models :many
 -- in:  catalog_id u64
--- out: model_id str(128), name str(64), owned_by str(64), tier str(16), capabilities str(200), context_window i64,
+-- out: model_id str(100), name str(64), owned_by str(64), tier str(16), capabilities str(200), context_window i64,
 --      max_output_tokens i64, default_max_output i64, input_price i64, cached_input_price i64, cache_write_price i64,
---      output_price i64, reasoning_price i64, multiplier i64, requires_tier str(32)?, sampling str(8),
---      allows_reasoning bool, fim_template str(500)?, is_deprecated bool, is_enabled bool, created_at_us i64
+--      cache_write_1h_price i64, output_price i64, reasoning_price i64, multiplier i64, requires_tier str(32)?, sampling str(8),
+--      allows_reasoning bool, fim_template str(16)?, has_json_schema bool, has_prefill bool, is_deprecated bool, is_enabled bool, created_at_us i64
 SELECT model_id, name, owned_by, tier, capabilities, context_window, max_output_tokens, default_max_output, input_price,
-	cached_input_price, cache_write_price, output_price, reasoning_price, multiplier, requires_tier, sampling,
-	allows_reasoning, fim_template, is_deprecated, is_enabled, created_at_us
+	cached_input_price, cache_write_price, cache_write_1h_price, output_price, reasoning_price, multiplier, requires_tier, sampling,
+	allows_reasoning, fim_template, has_json_schema, has_prefill, is_deprecated, is_enabled, created_at_us
 FROM catalog_model WHERE catalog_id = ? ORDER BY position;
 
 -- catalog_aliases :many
 -- in:  catalog_id u64
--- out: model_id str(128), alias str(128)
+-- out: model_id str(100), alias str(100)
 SELECT model_id, alias FROM catalog_model_alias WHERE catalog_id = ? ORDER BY model_id, position;
 
 -- catalog_routes :many
 -- in:  catalog_id u64
--- out: model_id str(128), position i64, provider_id str(32), key_label str(32)?, upstream_model str(200), weight i64,
+-- out: model_id str(100), position i64, provider_id str(32), key_label str(32)?, upstream_model str(100), weight i64,
 --      max_concurrent i64?, requests_per_minute i64?, input_price i64?, cached_input_price i64?, cache_write_price i64?,
---      output_price i64?, reasoning_price i64?, multiplier i64?
+--      cache_write_1h_price i64?, output_price i64?, reasoning_price i64?, multiplier i64?
 SELECT model_id, position, provider_id, key_label, upstream_model, weight, max_concurrent, requests_per_minute,
-	input_price, cached_input_price, cache_write_price, output_price, reasoning_price, multiplier
+	input_price, cached_input_price, cache_write_price, cache_write_1h_price, output_price, reasoning_price, multiplier
 FROM catalog_route WHERE catalog_id = ? ORDER BY model_id, route_no;

@@ -32,6 +32,16 @@ static const struct {
 	{"the other end", "GET", "/api/auth/oauth/google/callback", 0,
 		"/api/auth/oauth/{provider}/callback", "provider=google ", NULL},
 
+	{"the rest of the path", "GET", "/v1/models/a/b:c", 0, "/v1/models/{model_id}",
+		"model_id=a/b:c ", NULL},
+	{"one segment of it", "GET", "/v1/models/x", 0, "/v1/models/{model_id}", "model_id=x ",
+		NULL},
+	{"a row without the rest goes first", "GET", "/v1/models/tiers/x", 0,
+		"/v1/models/tiers/{tier}", "tier=x ", NULL},
+	{"where that does not fit", "GET", "/v1/models/tiers/x/y", 0, "/v1/models/{model_id}",
+		"model_id=tiers/x/y ", NULL},
+	{"and so does a literal", "GET", "/v1/models/", 0, "/v1/models", "", NULL},
+
 	{"unknown", "GET", "/api/nothing", E_NOT_FOUND, NULL, "", NULL},
 	{"unknown with POST", "POST", "/api/nothing", E_NOT_FOUND, NULL, "", NULL},
 	{"prefix of a row", "GET", "/api/account", E_METHOD_NOT_ALLOWED, NULL, "",
@@ -100,6 +110,35 @@ static void test_cases(void **state)
 		else
 			assert_string_equal(r->allow, cases[i].allow);
 	}
+}
+
+/* An encoded slash is a slash where the rest of the path is taken, and nowhere else. */
+static void test_encoded_slash(void **state)
+{
+	static const struct {
+		const char *path;
+		int rc;
+	} slashes[] = {{"/v1/models/a/b", 0}, {"/v1/models/tiers/x", E_BAD_REQUEST},
+		{"/api/account/me", E_BAD_REQUEST}, {"/api/nothing", E_BAD_REQUEST}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(slashes); i++) {
+		struct req *r = world_request(&world, "GET", slashes[i].path);
+		print_message("  %s\n", slashes[i].path);
+		assert_int_equal(req_parse(r), 0);
+		r->has_encoded_slash = true;
+		assert_int_equal(route_find(r), slashes[i].rc);
+	}
+}
+
+static void test_family_of_path(void **state)
+{
+	(void)state;
+	assert_string_equal(family_of_path("/v1/models/x")->name, "gateway");
+	assert_string_equal(family_of_path("/v1/nothing")->name, "gateway");
+	assert_string_equal(family_of_path("/api/nothing")->name, "product");
+	assert_null(family_of_path("/"));
+	assert_null(family_of_path(NULL));
 }
 
 /* Every row is found by its path, with "x" for each parameter, under its own label; and only by the
@@ -171,6 +210,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_cases, router_open, router_close),
+		cmocka_unit_test_setup_teardown(test_encoded_slash, router_open, router_close),
+		cmocka_unit_test(test_family_of_path),
 		cmocka_unit_test(test_every_row),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

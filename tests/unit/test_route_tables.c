@@ -109,6 +109,26 @@ static const struct {
 	{"five parameters", {ROW(GET, "/a/{a}/{b}/{c}/{d}/{e}", .in = IN(five_ids))}, {0}, NOTHING,
 		FIRST "/a/{a}/{b}/{c}/{d}/{e}: its path has too many parameters"},
 
+	{"the rest, and a row within it",
+		{ROW(GET, "/a/{id}", .in = IN(ids), .flags = REST),
+			ROW(GET, "/a/b/{id}", .in = IN(ids)), ROW(GET, "/a/b/c")},
+		{0}, NOTHING, NULL},
+	{"the rest does not end with a parameter",
+		{ROW(GET, "/a/{id}/b", .in = IN(ids), .flags = REST)}, {0}, NOTHING,
+		FIRST
+		"/a/{id}/b: it takes the rest of the path, but does not end with a parameter"},
+	{"the rest of one path within another",
+		{ROW(GET, "/a/{id}", .in = IN(ids), .flags = REST),
+			ROW(GET, "/a/b/{id}", .in = IN(ids), .flags = REST)},
+		{0}, NOTHING,
+		"family first, row 2, GET /a/b/{id}: matches some of the paths of GET /a/{id}"},
+	{"the rest with one method only",
+		{ROW(GET, "/a/{id}", .in = IN(ids), .flags = REST),
+			ROW(POST, "/a/{id}", .in = IN(ids))},
+		{0}, NOTHING,
+		"family first, row 2, POST /a/{id}: takes the rest of its path, unlike GET "
+		"/a/{id}"},
+
 	{"same method, same path", {ROW(GET, "/a"), ROW(POST, "/a"), ROW(GET, "/a")}, {0}, NOTHING,
 		"family first, row 3, GET /a: has the same method and shape as GET /a"},
 	{"same method, same shape",

@@ -271,12 +271,33 @@ static size_t prefix_length(const char *path)
 	return strcspn(path, "{");
 }
 
+static bool is_literal(const char *path, size_t length)
+{
+	for (size_t f = 0; families[f] != NULL; f++)
+		for (size_t i = 0; i < families[f]->n_routes; i++) {
+			const char *literal = families[f]->route[i].path;
+			if (strncmp(literal, path, length) == 0 && literal[length] == '\0')
+				return true;
+		}
+	return false;
+}
+
+/* The prefix without its slash: nginx would send its clients to the one with it. */
+static void write_bare_prefix(const char *path, FILE *out)
+{
+	size_t length = prefix_length(path) - 1;
+
+	if (!is_literal(path, length))
+		fprintf(out, "location = %.*s {\n\treturn 404;\n}\n", (int)length, path);
+}
+
 /* All paths with parameters that share the text before the first one: one prefix location when
  * their settings are equal, else one with a regular expression for each inside. */
 static void write_prefix(const struct place *place, size_t n, FILE *out)
 {
 	bool uniform = true;
 
+	write_bare_prefix(place[0].route->path, out);
 	for (size_t i = 1; i < n; i++)
 		uniform = uniform && same_settings(&place[0], &place[i]);
 	fprintf(out, "location ^~ %.*s {\n", (int)prefix_length(place[0].route->path),

@@ -14,7 +14,7 @@ const PUBLIC_CACHE = { "/api/billing/v2/catalog": 30, "/api/counter/founding": 3
 const BODY_BYTES = 64 * 1024;
 
 const { paths } = JSON.parse(fs.readFileSync(path.join(STATE, "openapi.json"), "utf8"));
-const places = Object.entries(paths).map(([template, methods]) => ({
+const places = Object.entries(paths).filter(([, methods]) => Object.values(methods)[0].tags[0] === "product").map(([template, methods]) => ({
   template,
   url: template.replace(/\{(\w+)\}/g, (_, name) => PARAMETERS[name] ?? assert.fail(`a value for {${name}}`)),
   methods: Object.keys(methods).map((m) => m.toUpperCase()),
