@@ -1,4 +1,4 @@
-/* The catalog's file and its versions in the database. */
+/* The versions of the catalog: storing a new one, reading one, telling two apart. */
 #include "catalog.h"
 
 #include <string.h>
@@ -6,135 +6,8 @@
 #include "../fcgi/core/clock.h"
 #include "../fcgi/core/crypto.h"
 #include "../fcgi/core/str.h"
-#include "../fcgi/http/json.h"
-#include "../fcgi/http/schema.h"
+#include "catalog_rows.h"
 #include "gen/sql.h"
-
-enum { PRICE_MAX_CENTS = 100000000, MICRO_PER_CENT = 10000 };
-
-#define ID_CHARS "abcdefghijklmnopqrstuvwxyz0123456789_"
-
-SCHEMA(catalog_file_plan, STR(catalog_file_plan, id, REQUIRED, .min = 1, .max = 32),
-	STR(catalog_file_plan, name, REQUIRED, .min = 1, .max = 64),
-	OPT_BOOL(catalog_file_plan, listed),
-	I64(catalog_file_plan, price_cents, REQUIRED, .min = 0, .max = PRICE_MAX_CENTS),
-	OPT_I64(catalog_file_plan, founding_price_cents, .min = 0, .max = PRICE_MAX_CENTS),
-	STR(catalog_file_plan, interval, REQUIRED, .values = "month|year|once"),
-	I64(catalog_file_plan, rank, REQUIRED, .min = 0, .max = 100),
-	I64(catalog_file_plan, allowance_cents, .min = 0, .max = PRICE_MAX_CENTS),
-	OPT_I64(catalog_file_plan, daily_turns, .min = 0, .max = 1000000),
-	STR_ARRAY(catalog_file_plan, features, REQUIRED, .min = 0, .max = 50));
-
-SCHEMA(catalog_file_topup, STR(catalog_file_topup, id, REQUIRED, .min = 1, .max = 32),
-	I64(catalog_file_topup, price_cents, REQUIRED, .min = 1, .max = PRICE_MAX_CENTS),
-	I64(catalog_file_topup, credits_cents, REQUIRED, .min = 1, .max = PRICE_MAX_CENTS));
-
-SCHEMA(catalog_file, OPT_I64(catalog_file, effective_at, .min = 0, .max = 253402300799),
-	ARRAY(catalog_file, plans, catalog_file_plan, REQUIRED, .min = 1, .max = 100),
-	ARRAY(catalog_file, topups, catalog_file_topup, REQUIRED, .min = 0, .max = 100));
-
-static bool is_id(const char *id)
-{
-	return strspn(id, ID_CHARS) == strlen(id);
-}
-
-/* What the schema cannot say: ids are plain and each stands once; people without a plan are on
- * "free". */
-static int check_ids(const struct catalog_file *file, struct fail *fail)
-{
-	bool has_free = false;
-	int rc = 0;
-
-	for (size_t i = 0; i < file->n_plans; i++) {
-		const char *id = file->plans[i].id;
-		has_free = has_free || str_equal(id, "free");
-		if (!is_id(id))
-			fail_fault(fail, id, "letters, digits and '_'"), rc = E_INVALID_FIELD;
-		for (size_t j = 0; j < i; j++)
-			if (str_equal(id, file->plans[j].id))
-				fail_fault(fail, id, "twice"), rc = E_INVALID_FIELD;
-	}
-	for (size_t i = 0; i < file->n_topups; i++) {
-		const char *id = file->topups[i].id;
-		if (!is_id(id))
-			fail_fault(fail, id, "letters, digits and '_'"), rc = E_INVALID_FIELD;
-		for (size_t j = 0; j < file->n_plans; j++)
-			if (str_equal(id, file->plans[j].id))
-				fail_fault(fail, id, "plan and top-up"), rc = E_INVALID_FIELD;
-		for (size_t j = 0; j < i; j++)
-			if (str_equal(id, file->topups[j].id))
-				fail_fault(fail, id, "twice"), rc = E_INVALID_FIELD;
-	}
-	if (!has_free)
-		fail_fault(fail, "plans", "a plan with the id 'free'"), rc = E_INVALID_FIELD;
-	return rc;
-}
-
-int catalog_parse(struct arena *arena, const char *text, size_t length, struct catalog_file *ret,
-	struct fail *fail_)
-{
-	const char *why = NULL;
-	scoped(json_object) *doc = json_read(arena, text, length, &why);
-
-	if (why != NULL)
-		return fail(fail_, E_INVALID_JSON, "The file is not valid JSON: %s.", why);
-	*ret = (struct catalog_file){0};
-	int rc = schema_bind_body(&catalog_file_schema, doc, ret, arena, fail_);
-	if (rc == 0)
-		rc = check_ids(ret, fail_);
-	struct sha256 hash = sha256(text, length);
-	memcpy(ret->checksum, &hash, sizeof(hash));
-	return rc == 0 ? 0 : fail(fail_, (enum error)rc, NULL);
-}
-
-static const char *json_array(struct arena *a, const char *const *items, size_t n)
-{
-	struct buf b;
-
-	buf_init(&b, a, 256);
-	buf_char(&b, '[');
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0)
-			buf_char(&b, ',');
-		buf_json(&b, items[i]);
-	}
-	buf_char(&b, ']');
-	return b.data;
-}
-
-static int insert_rows(struct db *db, const struct catalog_file *file, u64 catalog_id)
-{
-	for (size_t i = 0; i < file->n_plans; i++) {
-		const struct catalog_file_plan *p = &file->plans[i];
-		TRY(sql_catalog_plan_insert(db,
-			&(struct catalog_plan_insert_in){
-				.catalog_id = catalog_id,
-				.position = (i64)i,
-				.plan_id = p->id,
-				.name = p->name,
-				.is_listed = !p->listed.has || p->listed.value,
-				.price_cents = p->price_cents,
-				.founding_price_cents = p->founding_price_cents,
-				.billing_interval = p->interval,
-				.plan_rank = p->rank,
-				.allowance_micro = p->allowance_cents * MICRO_PER_CENT,
-				.daily_turns = p->daily_turns,
-				.features = json_array(db->arena, p->features, p->n_features),
-			},
-			NULL));
-	}
-	for (size_t i = 0; i < file->n_topups; i++)
-		TRY(sql_catalog_topup_insert(db,
-			&(struct catalog_topup_insert_in){
-				.catalog_id = catalog_id,
-				.position = (i64)i,
-				.topup_id = file->topups[i].id,
-				.price_cents = file->topups[i].price_cents,
-				.credits_cents = file->topups[i].credits_cents,
-			},
-			NULL));
-	return 0;
-}
 
 int catalog_check_time(struct db *db, const struct catalog_file *file, i64 now_us)
 {
@@ -170,7 +43,7 @@ static int store_new(struct db *db, const struct store *w, struct catalog_stored
 		file->effective_at.has ? S_TO_US(file->effective_at.value) : w->now_us;
 	TRY(sql_catalog_insert(db, (struct sql_bytes){file->checksum, SHA256_BYTES},
 		ret->effective_at_us, w->now_us, &ret->catalog_id));
-	return insert_rows(db, file, ret->catalog_id);
+	return catalog_rows_insert(db, file, ret->catalog_id);
 }
 
 static int store_apply(struct db *db, void *arg)
@@ -204,4 +77,105 @@ int catalog_store(
 	TRY(db_tx(db, store_apply, &w));
 	*ret = w.result;
 	return 0;
+}
+
+/* What a schema's struct is known by: its first member. */
+static const char *id_of(const void *item)
+{
+	return *(const char *const *)item;
+}
+
+static const void *item_of(const struct field *f, const void *file, size_t i)
+{
+	const char *items = *(const char *const *)(const void *)((const char *)file + f->offset);
+
+	return items + i * f->schema->size;
+}
+
+static size_t count_of(const struct field *f, const void *file)
+{
+	return *(const size_t *)(const void *)((const char *)file + f->n_offset);
+}
+
+static const void *item_find(const struct field *f, const void *file, const char *id)
+{
+	for (size_t i = 0; i < count_of(f, file); i++)
+		if (str_equal(id_of(item_of(f, file, i)), id))
+			return item_of(f, file, i);
+	return NULL;
+}
+
+/* One member as JSON without its name, for comparing and for showing. */
+static const char *member_text(struct arena *a, const struct field *f, const void *item)
+{
+	const struct schema alone = {NULL, f, 1, 0, false};
+	struct buf b;
+
+	buf_init(&b, a, 64);
+	schema_encode(&alone, item, &b);
+	if (str_equal(b.data, "{}"))
+		return "none";
+	b.data[b.length - 1] = '\0';
+	return b.data + strlen(field_name(f)) + 4; /* {"name": */
+}
+
+/* "plan" of "plans" */
+static const char *kind_of(struct arena *a, const struct field *f)
+{
+	return arena_strndup(a, field_name(f), strlen(field_name(f)) - 1);
+}
+
+static size_t diff_item(struct arena *a, const struct field *list, const void *from, const void *to,
+	struct buf *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->schema->n_fields; i++) {
+		const struct field *f = &list->schema->field[i];
+		const char *before = member_text(a, f, from), *after = member_text(a, f, to);
+		if (str_equal(before, after))
+			continue;
+		buf_printf(out, "  %s %s: %s %s -> %s\n", kind_of(a, list), id_of(to),
+			field_name(f), before, after);
+		n++;
+	}
+	return n;
+}
+
+static size_t diff_list(struct arena *a, const struct field *list, const struct catalog_file *from,
+	const struct catalog_file *to, struct buf *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count_of(list, to); i++) {
+		const void *item = item_of(list, to, i);
+		const void *before = item_find(list, from, id_of(item));
+		if (before != NULL) {
+			n += diff_item(a, list, before, item, out);
+			continue;
+		}
+		buf_printf(out, "  %s %s: new, ", kind_of(a, list), id_of(item));
+		schema_encode(list->schema, item, out);
+		buf_char(out, '\n');
+		n++;
+	}
+	for (size_t i = 0; i < count_of(list, from); i++) {
+		const char *id = id_of(item_of(list, from, i));
+		if (item_find(list, to, id) != NULL)
+			continue;
+		buf_printf(out, "  %s %s: no longer there\n", kind_of(a, list), id);
+		n++;
+	}
+	return n;
+}
+
+size_t catalog_diff(struct arena *arena, const struct catalog_file *from,
+	const struct catalog_file *to, struct buf *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < catalog_file_schema.n_fields; i++)
+		if (catalog_file_schema.field[i].type == FIELD_ARRAY)
+			n += diff_list(arena, &catalog_file_schema.field[i], from, to, out);
+	return n;
 }

@@ -10,6 +10,7 @@
 #include "../fcgi/core/str.h"
 #include "../fcgi/http/json.h"
 #include "gen/sql.h"
+#include "ledger.h"
 #include "status.h"
 #include "usage.h"
 
@@ -22,6 +23,8 @@ enum {
 	KEEP_IDEMPOTENCY_S = 86400 + 3600, /* at least 24 h (assurance.md I-6) */
 	KEEP_PROBES_S = 3600,
 	KEEP_TURN_DAYS = 8,
+	KEEP_TELEMETRY_S = 30 * 86400,
+	KEEP_FEEDBACK_S = 365 * 86400,
 };
 
 /* One row taken from the outbox; it is hidden from others until its lease ends, so a crash here
@@ -183,6 +186,18 @@ static int job_prune(struct job_context *c, bool *ret_again)
 	return 0;
 }
 
+/* What clients report is kept for as long as somebody may want to look at it, and no longer. */
+static int job_reports(struct job_context *c, bool *ret_again)
+{
+	u64 n_events, n_words, n_tokens;
+
+	TRY(sql_telemetry_prune(c->db, c->now_us - S_TO_US(KEEP_TELEMETRY_S), &n_events));
+	TRY(sql_feedback_prune(c->db, c->now_us - S_TO_US(KEEP_FEEDBACK_S), &n_words));
+	TRY(sql_ide_token_prune(c->db, c->now_us, &n_tokens));
+	*ret_again = n_events == 1000 || n_words == 1000 || n_tokens == 1000;
+	return 0;
+}
+
 static int probe(struct job_context *c, enum status_component component, const char *url)
 {
 	struct fail scratch = {.arena = c->db->arena};
@@ -204,10 +219,23 @@ static int job_probes(struct job_context *c, bool *ret_again)
 	return probe(c, STATUS_DISCORD, c->options->status_discord_probe_url);
 }
 
+/* Holds whose caller is gone, and credit that has expired. */
+static int job_ledger(struct job_context *c, bool *ret_again)
+{
+	size_t n;
+	int rc = ledger_sweep(c->db, c->now_us, &n);
+
+	metrics_add(METRIC_LEDGER_SWEPT, (i64)n);
+	*ret_again = rc == 0 && n > 0;
+	return rc;
+}
+
 const struct job jobs[] = {
 	{"outbox", LANE_MAIL, 200, job_outbox},
 	{"gauges", LANE_UPKEEP, 5000, job_gauges},
+	{"ledger", LANE_UPKEEP, 15000, job_ledger},
 	{"prune", LANE_UPKEEP, 60000, job_prune},
+	{"reports", LANE_UPKEEP, 60000, job_reports},
 	{"probes", LANE_UPKEEP, 60000, job_probes},
 	{.name = NULL},
 };

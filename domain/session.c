@@ -48,6 +48,8 @@ int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us
 	if (rc == SQL_NONE || (rc == 0 && ret->expires_at_us <= now_us))
 		return fail(db->fail, E_UNAUTHORIZED, NULL);
 	TRY(rc);
+	if (ret->suspended_at_us.has)
+		return fail(db->fail, E_SUSPENDED, NULL);
 	if (now_us - ret->last_seen_at_us >= S_TO_US(SLIDE_EVERY_S))
 		session_slide(db, ip, now_us, ret);
 	return 0;

@@ -17,7 +17,7 @@ struct session_token {
 };
 
 /* The live session of a token, with its user; a use pushes the expiry 30 days forward (written at
- * most once a minute). The prefix "session:" may be missing. 0 or E_UNAUTHORIZED. */
+ * most once a minute). The prefix "session:" may be missing. 0, E_UNAUTHORIZED or E_SUSPENDED. */
 int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us,
 	struct session_caller_row *ret);
 int session_create(struct db *db, u64 user_id, const struct session_device *device, i64 now_us,

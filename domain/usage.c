@@ -29,6 +29,7 @@ int usage_record(struct db *db, const struct usage_insert_in *event, bool *ret_i
 			.day = usage_day(event->at_us),
 			.provider = event->provider,
 			.model = event->model,
+			.calls = 1,
 			.cost_micro = event->cost_micro,
 		},
 		NULL);

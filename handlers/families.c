@@ -1,6 +1,7 @@
 /* The families, in the order of `turnpike routes`. */
 #include "../fcgi/http/route.h"
 
-extern const struct family product_family, ops_family, sandbox_family;
+extern const struct family product_family, gateway_family, ops_family, sandbox_family;
 
-const struct family *const families[] = {&product_family, &ops_family, &sandbox_family, NULL};
+const struct family *const families[] = {
+	&product_family, &gateway_family, &ops_family, &sandbox_family, NULL};

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # The private MariaDB, nginx and supervisor of one stack: configured, started, brought up to date. Used by up.
-POOLS=(core auth ops sandbox)
-PROGRAMS=(turnpike turnpike-worker turnpike-jobs turnpike-smtp-sink turnpike-supervise)
+POOLS=(core auth ai tab ops sandbox)
+PROGRAMS=(turnpike turnpike-worker turnpike-jobs turnpike-sandbox-ai turnpike-smtp-sink turnpike-supervise)
 # shellcheck disable=SC2153 # PORT comes from lib.sh
 SINK_PORT=$((PORT + 1))
+AI_PORT=$((PORT + 3)) # the one before it is the benchmarks'
 ORIGIN=http://127.0.0.1:$PORT
 
 random_hex() { # BYTES
@@ -96,6 +97,11 @@ config_text() {
 		authorize_url = $ORIGIN/sandbox/google/o/oauth2/v2/auth
 		token_url = $ORIGIN/sandbox/google/token
 		api_url = $ORIGIN/sandbox/google/userinfo
+
+		[supabase]
+		url = $ORIGIN/sandbox/supabase
+		jwt_secret = $(random_hex 32)
+		jwks_url = $ORIGIN/sandbox/jwks.json
 
 		[status]
 		ai_probe_url = $ORIGIN/sandbox/health
@@ -203,13 +209,15 @@ nginx_run() { # OPTION...
 }
 
 nginx_start() {
-	local next=$STATE/nginx.next user=''
+	local next=$STATE/nginx.next user='' ai='' sandbox
 	((EUID != 0)) || user='user root;' # the folder may lie in /root
+	sandbox=$("$STATE/bin/turnpike" --config "$STATE/turnpike.conf" options get server.sandbox)
+	[[ $sandbox != yes ]] || ai="location ^~ /sandbox/ai/ { proxy_pass http://127.0.0.1:$AI_PORT; }"
 	rm -rf "$next"
 	mkdir -p "$next/turnpike" "$STATE/nginx-temp"
 	cp "$ROOT"/nginx/conf/* "$next/turnpike"
 	rm "$next/turnpike/nginx.conf.in"
-	sed "s#@STATE@#$STATE#g; s#@PORT@#$PORT#g; s#@WEB@#$ROOT/web#g; s#@USER@#$user#g" \
+	sed "s#@STATE@#$STATE#g; s#@PORT@#$PORT#g; s#@WEB@#$ROOT/web#g; s#@USER@#$user#g; s#@SANDBOX_AI@#$ai#g" \
 		"$ROOT/nginx/conf/nginx.conf.in" >"$next/nginx.conf"
 	turnpike nginx --out "$next/turnpike"
 	if ! pid_of "$STATE/run/nginx.pid" >/dev/null; then
@@ -240,6 +248,7 @@ supervisor_arguments() {
 		printf '%s\n' --pool "$pool:$processes"
 	done
 	printf '%s\n' --program "jobs=$STATE/bin/turnpike-jobs --config $STATE/turnpike.conf" \
+		--program "ai=$STATE/bin/turnpike-sandbox-ai --listen 127.0.0.1:$AI_PORT" \
 		--program "smtp=$STATE/bin/turnpike-smtp-sink --listen 127.0.0.1:$SINK_PORT --dir $STATE/mail"
 }
 

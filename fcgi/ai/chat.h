@@ -1,6 +1,6 @@
-/* One call of a model, whatever dialect it is asked and answered in. A client's request is read into
- * a struct chat or fim; the dialect of an upstream writes it as that upstream wants it, and reads
- * the answer back as events; a writer turns the events into what the client expects. So each
+/* One call of a model, whatever dialect it is asked and answered in. A client's request is read
+ * into a struct chat or fim; the dialect of an upstream writes it as that upstream wants it, and
+ * reads the answer back as events; a writer turns the events into what the client expects. So each
  * dialect knows itself and these shapes, and no other dialect.
  *
  * Nothing here knows money, users, or the network. Texts live in the arena that was given, those of
@@ -11,6 +11,8 @@
 #include "../core/buf.h"
 #include "../core/errors.h"
 
+struct json_object;
+
 enum chat_role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL };
 
 enum part_kind { PART_TEXT, PART_IMAGE_DATA, PART_IMAGE_URL };
@@ -18,6 +20,7 @@ enum part_kind { PART_TEXT, PART_IMAGE_DATA, PART_IMAGE_URL };
 struct chat_part {
 	enum part_kind kind;
 	const char *text;	/* the text; base64; the address */
+	size_t length;		/* of it */
 	const char *media_type; /* of PART_IMAGE_DATA: "image/png" */
 	const char *detail;	/* of an image; may be NULL */
 };
@@ -44,11 +47,13 @@ struct chat_tool {
 
 enum tool_choice { CHOICE_UNSET, CHOICE_AUTO, CHOICE_NONE, CHOICE_REQUIRED, CHOICE_NAMED };
 
+enum answer_format { FORMAT_TEXT, FORMAT_JSON_OBJECT, FORMAT_JSON_SCHEMA };
+
 enum chat_mode { MODE_CHAT, MODE_PLAN, MODE_AGENT, MODE_TAB };
 
 /* What chat and completions have in common. Numbers that are only passed on stay JSON texts. */
 struct sampling {
-	i64 max_tokens; /* 0: not asked */
+	i64 max_tokens;				/* 0: not asked */
 	const char *temperature, *top_p, *seed; /* NULL: not asked */
 	const char *const *stop;
 	size_t n_stop;
@@ -66,12 +71,17 @@ struct chat {
 	enum tool_choice tool_choice;
 	const char *tool_choice_name;
 	struct opt_bool parallel_tool_calls;
-	const char *response_format;  /* JSON text, or NULL */
+	enum answer_format format;
+	const char *response_format;  /* as the client wrote it, JSON text, or NULL */
+	const char *response_schema;  /* of FORMAT_JSON_SCHEMA: the schema in it; may be NULL */
 	const char *reasoning_effort; /* or NULL */
 	const char *user;	      /* or NULL */
-	i64 input_bytes;	      /* UTF-8 bytes of messages and tools, without images */
+	i64 input_bytes;	      /* of messages and tools, without images; see MESSAGE_BYTES */
 	i64 n_images;
 };
+
+/* What a message costs beside its text: the frame that every model's template puts around it. */
+enum { MESSAGE_BYTES = 12 };
 
 /* Fill in the middle: POST /v1/completions. */
 struct fim_context {
@@ -84,19 +94,21 @@ struct fim {
 	struct sampling sampling;
 	const struct fim_context *context;
 	size_t n_context;
-	i64 input_bytes;
+	i64 input_bytes; /* with what a chat model must be told of its task */
 };
 
 /* Reads a client's body in the gateway's shape. 0, or E_INVALID_FIELD with every fault noted
- * ("messages[3].content[0].image_url.url"); gateway.md sections 2.1 and 2.5. */
+ * ("messages[3].content[0].image_url.url"); gateway.md sections 2.1 and 2.5. Texts are those of
+ * body, which must outlive ret. */
 int chat_read(struct arena *a, struct json_object *body, struct chat *ret, struct fail *fail);
 int fim_read(struct arena *a, struct json_object *body, struct fim *ret, struct fail *fail);
 
 /* --- what a model says ------------------------------------------------------------------------ */
 
-/* `input` excludes what was read from or written to the cache; `output` includes reasoning. */
+/* `input` excludes what was read from or written to the cache; `output` includes reasoning, and
+ * `cache_write` includes what is kept there for an hour. */
 struct token_counts {
-	i64 input, cached, cache_write, output, reasoning;
+	i64 input, cached, cache_write, cache_write_1h, output, reasoning;
 };
 
 enum finish { FINISH_STOP, FINISH_LENGTH, FINISH_TOOL_CALLS, FINISH_CONTENT_FILTER };
@@ -104,6 +116,7 @@ enum finish { FINISH_STOP, FINISH_LENGTH, FINISH_TOOL_CALLS, FINISH_CONTENT_FILT
 extern const char *const finish_names[]; /* "stop" ... */
 
 enum chat_event_kind {
+	EVENT_START, /* once, before all others but an error: the upstream has begun to answer */
 	EVENT_TEXT,
 	EVENT_REASONING,
 	EVENT_REFUSAL,
@@ -117,7 +130,7 @@ enum chat_event_kind {
 
 struct chat_event {
 	enum chat_event_kind kind;
-	const char *text; /* NUL-terminated, whole UTF-8 characters */
+	const char *text; /* NUL-terminated, whole UTF-8 characters, no NUL inside */
 	size_t length;
 	size_t index; /* of the tool call: 0, 1, 2 */
 	const char *id, *name;
@@ -131,18 +144,23 @@ typedef int chat_sink(void *arg, const struct chat_event *event);
 
 /* What the catalog says of the model as this upstream knows it. */
 struct upstream_model {
-	const char *name;	 /* the upstream's */
-	const char *api_version; /* of Anthropic; NULL: the default */
-	const char *fim_template; /* "qwen", "starcoder", "codellama", "deepseek"; NULL: suffix */
-	i64 max_tokens;		  /* what was reserved: never ask for more */
-	bool pass_sampling;	  /* temperature and top_p are accepted */
-	bool has_reasoning;	  /* reasoning_effort is understood */
+	const char *name;	    /* the upstream's */
+	const char *api_version;    /* of Anthropic; NULL: the default */
+	const char *fim_template;   /* "qwen", "starcoder", "codellama", "deepseek"; NULL: suffix */
+	i64 max_tokens;		    /* what was reserved: never ask for more; above 0 */
+	bool pass_sampling;	    /* temperature and top_p are accepted */
+	bool has_reasoning;	    /* reasoning_effort is understood */
+	bool max_completion_tokens; /* OpenAI's newer name of max_tokens is the one it takes */
+	bool has_json_schema;	    /* Anthropic: output_config.format is understood */
+	bool no_prefill;	    /* Anthropic: the last message must not be the assistant's */
 };
 
 enum { UPSTREAM_HEADERS_MAX = 8 };
 
 struct upstream_call {
-	const char *path;			  /* below the provider's base URL */
+	/* Below the provider's base URL, which is what the vendor's own client calls so:
+	 * "https://api.openai.com/v1", "https://api.anthropic.com", "https://api.mistral.ai". */
+	const char *path;
 	const char *header[UPSTREAM_HEADERS_MAX]; /* "Name: value", ends with NULL; with the key */
 	const char *body;
 	size_t body_length;
@@ -159,6 +177,8 @@ struct dialect_upstream {
 	int (*write_fim)(struct arena *a, const struct fim *fim, const struct upstream_model *m,
 		const char *key, struct upstream_call *ret, struct fail *fail);
 	struct answer_reader *(*reader)(struct arena *a, chat_sink *sink, void *arg);
+	bool fim_is_chat; /* write_fim() asks a chat model, which wraps its answer in this and that
+			   */
 	/* An HTTP error of this upstream: its message (never NULL) and type, from its body. */
 	void (*read_error)(struct arena *a, const char *body, size_t length,
 		const char **ret_message, const char **ret_type);
@@ -168,14 +188,23 @@ extern const struct dialect_upstream *const dialects_upstream[]; /* ends with NU
 const struct dialect_upstream *dialect_upstream_find(const char *name);
 
 /* Bytes of a streamed answer, cut anywhere. 0; E_UPSTREAM_ERROR when they make no sense (the cause
- * says why); or what the sink returned. */
+ * says why); or what the sink returned. After EVENT_END and EVENT_ERROR nothing is read any more.
+ */
 int answer_feed(struct answer_reader *reader, const char *data, size_t length, struct fail *fail);
 /* The stream is over: E_UPSTREAM_ERROR when it was cut before its end. */
 int answer_end(struct answer_reader *reader, struct fail *fail);
 /* A whole answer that was not streamed, as the same events. */
 int answer_whole(struct answer_reader *reader, const char *body, size_t length, struct fail *fail);
 
-/* --- what the client gets ---------------------------------------------------------------------- */
+/* Between a reader and the sink of a completion: takes off the beginning of the suffix where the
+ * model repeats it, and what a chat model wraps code in. Give it to reader() as the sink. */
+struct fim_filter;
+struct fim_filter *fim_filter_new(struct arena *a, const struct fim *fim,
+	const struct dialect_upstream *dialect, chat_sink *sink, void *arg);
+int fim_filter_event(void *filter, const struct chat_event *event);
+
+/* --- what the client gets ----------------------------------------------------------------------
+ */
 
 enum client_shape { SHAPE_CHAT, SHAPE_COMPLETION };
 
@@ -185,13 +214,14 @@ struct client_writer {
 	const char *id, *model; /* "chatcmpl-...", as the client named the model */
 	i64 created_s;
 	bool include_usage;
-	struct buf out; /* frames to send, or the body; the caller empties it */
+	bool error_object; /* the client asked for errors as objects (X-Error-Format: openai) */
+	struct buf out;	   /* frames to send, or the body; the caller empties it */
 	/* private */
+	struct buf head; /* what every chunk begins with */
 	bool has_role, is_finished;
 	enum finish finish;
 	struct buf text, reasoning, refusal;
-	struct tool_call *call; /* arguments kept in call_input */
-	struct buf *call_input;
+	struct client_call *call;
 	size_t n_calls, calls_capacity;
 	struct arena *arena;
 };
@@ -204,8 +234,8 @@ struct client_usage {
 
 void client_writer_init(struct client_writer *w, struct arena *a, enum client_shape shape,
 	const char *id, const char *model, i64 created_s, bool include_usage);
-/* Appends the frames of one event to w->out (stream). EVENT_FINISH is kept back until
- * client_stream_end(), because the usage rides on it. */
+/* Appends the frames of one event to w->out (stream); that of EVENT_START says the role.
+ * EVENT_FINISH is kept back until client_stream_end(), because the usage rides on it. */
 void client_stream_event(struct client_writer *w, const struct chat_event *event);
 /* The last frames: finish, usage, [DONE]. usage NULL: nothing is known. */
 void client_stream_end(struct client_writer *w, const struct client_usage *usage);

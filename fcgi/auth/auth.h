@@ -20,8 +20,8 @@ extern const struct auth_info auth_table[AUTH_MAX];
 
 struct caller {
 	enum auth_kind kind;
-	u64 user_id, session_id;
-	const void *account; /* what the family's authenticate() found, for its handlers */
+	u64 user_id, session_id; /* user 0: anonymous */
+	const void *account;	 /* what the family's authenticate() found, for its handlers */
 };
 
 struct req;

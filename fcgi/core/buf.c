@@ -59,6 +59,26 @@ void buf_i64(struct buf *b, i64 number)
 	buf_bytes(b, p, (size_t)(digits + sizeof(digits) - p));
 }
 
+void buf_decimal(struct buf *b, i64 number, int decimals)
+{
+	u64 unit = 1, magnitude = number < 0 ? 0 - (u64)number : (u64)number;
+
+	for (int i = 0; i < decimals; i++)
+		unit *= 10;
+	if (number < 0)
+		buf_char(b, '-');
+	buf_i64(b, (i64)(magnitude / unit));
+	u64 rest = magnitude % unit;
+	if (rest == 0)
+		return;
+	buf_char(b, '.');
+	while (rest != 0) {
+		unit /= 10;
+		buf_char(b, (char)('0' + rest / unit));
+		rest %= unit;
+	}
+}
+
 void buf_printf(struct buf *b, const char *format, ...)
 {
 	va_list args;
@@ -102,14 +122,14 @@ void buf_json_n(struct buf *b, const char *text, size_t length)
 {
 	const char *end = text + length, *plain = text;
 
+	buf_reserve(b, length + 2);
 	buf_char(b, '"');
-	for (const char *p = text; p < end;) {
+	for (const char *p = text;;) {
+		size_t n;
+		p += json_plain(p, (size_t)(end - p));
+		if (p == end)
+			break;
 		unsigned char c = (unsigned char)*p;
-		size_t n = 1;
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-			p++;
-			continue;
-		}
 		if (c >= 0x80 && (n = utf8_sequence(p, (size_t)(end - p))) > 0) {
 			p += n;
 			continue;

@@ -1,6 +1,7 @@
 /* Time. */
 #include "clock.h"
 
+#include <string.h>
 #include <time.h>
 
 static i64 read_us(clockid_t id)
@@ -46,7 +47,68 @@ char *clock_date(struct arena *a, i64 at_us)
 	return formatted(a, at_us, "%Y-%m-%d");
 }
 
+char *clock_http_date(struct arena *a, i64 at_us)
+{
+	return formatted(a, at_us, "%a, %d %b %Y %H:%M:%S GMT");
+}
+
 char *clock_iso8601(struct arena *a, i64 at_us)
 {
 	return formatted(a, at_us, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+char *clock_iso8601_ms(struct arena *a, i64 at_us)
+{
+	i64 ms = at_us / US_PER_MS - (at_us % US_PER_MS < 0 ? 1 : 0);
+
+	return arena_printf(a, "%s.%03dZ", formatted(a, at_us, "%Y-%m-%dT%H:%M:%S"),
+		(int)((ms % 1000 + 1000) % 1000));
+}
+
+/* Whether text begins as the shape says: 'd' stands for any digit, the rest for itself. */
+static bool has_shape(const char *text, const char *shape)
+{
+	for (; *shape != '\0'; text++, shape++)
+		if (*shape == 'd' ? *text < '0' || *text > '9' : *text != *shape)
+			return false;
+	return true;
+}
+
+static int two_digits(const char *text)
+{
+	return (text[0] - '0') * 10 + text[1] - '0';
+}
+
+bool clock_from_iso8601(const char *text, i64 *ret_at_us)
+{
+	i64 fraction_us = 0, unit_us = US_PER_S / 10, offset_s = 0;
+
+	if (!has_shape(text, "dddd-dd-ddTdd:dd:dd"))
+		return false;
+	struct tm tm = {
+		.tm_year = two_digits(text) * 100 + two_digits(text + 2) - 1900,
+		.tm_mon = two_digits(text + 5) - 1,
+		.tm_mday = two_digits(text + 8),
+		.tm_hour = two_digits(text + 11),
+		.tm_min = two_digits(text + 14),
+		.tm_sec = two_digits(text + 17),
+	};
+	struct tm same = tm;
+	time_t at_s = timegm(&same); /* which makes the 1st of March of the 29th of February */
+	if (same.tm_mon != tm.tm_mon || same.tm_mday != tm.tm_mday || tm.tm_hour > 23 ||
+		tm.tm_min > 59 || tm.tm_sec > 59)
+		return false;
+	text += strlen("0000-00-00T00:00:00");
+	if (has_shape(text, ".d"))
+		for (text++; *text >= '0' && *text <= '9'; text++, unit_us /= 10)
+			fraction_us += (*text - '0') * unit_us;
+	if (has_shape(text, "+dd:dd") || has_shape(text, "-dd:dd")) {
+		offset_s = two_digits(text + 1) * 3600 + two_digits(text + 4) * 60;
+		offset_s = text[0] == '-' ? -offset_s : offset_s;
+		text += strlen("+00:00");
+	} else if (*text++ != 'Z') {
+		return false;
+	}
+	*ret_at_us = S_TO_US(at_s - offset_s) + fraction_us;
+	return *text == '\0';
 }

@@ -14,8 +14,14 @@ i64 clock_now_us(void);
 /* Monotonic clock, microseconds since some point. For durations and deadlines. */
 i64 clock_mono_us(void);
 void clock_sleep_us(i64 us);
-/* "2026-01-31" and "2026-01-31T12:34:56Z", UTC. */
+/* "2026-01-31", "Sat, 31 Jan 2026 12:34:56 GMT" and "2026-01-31T12:34:56Z", UTC. */
 char *clock_date(struct arena *a, i64 at_us);
+char *clock_http_date(struct arena *a, i64 at_us);
 char *clock_iso8601(struct arena *a, i64 at_us);
+/* The same with milliseconds: "2026-01-02T03:04:05.678Z". */
+char *clock_iso8601_ms(struct arena *a, i64 at_us);
+/* The same back: "2026-01-31T12:34:56Z", with any number of decimals, also with an offset as
+ * "+01:00". False when text is anything else. */
+bool clock_from_iso8601(const char *text, i64 *ret_at_us);
 
 #endif

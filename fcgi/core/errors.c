@@ -2,9 +2,13 @@
 #include "errors.h"
 
 const struct error_info error_table[E_MAX] = {
-	[E_OK] = {"OK", 200, "ok", "Fine."},
-#define E(name, status, code, text) [E_##name] = {#name, status, code, text},
+	[E_OK] = {.name = "OK", .status = 200, .code = "ok", .text = "Fine."},
+#define E(name_, status_, code_, text_, ...) \
+	[E_##name_] = {                      \
+		.name = #name_, .status = status_, .code = code_, .text = text_, ##__VA_ARGS__},
+#define GATEWAY(code_, text_) .gateway_code = code_, .gateway_text = text_
 #include "errors.def"
+#undef GATEWAY
 #undef E
 };
 
@@ -51,9 +55,19 @@ static void extra_add(struct fail *f, struct fail_extra extra)
 		f->extra[f->n_extra++] = extra;
 }
 
+void fail_no_retry(struct fail *f)
+{
+	f->no_retry = true;
+}
+
 void fail_number(struct fail *f, const char *name, i64 number)
 {
 	extra_add(f, (struct fail_extra){.name = name, .number = number});
+}
+
+void fail_decimal(struct fail *f, const char *name, i64 number, int decimals)
+{
+	extra_add(f, (struct fail_extra){.name = name, .number = number, .decimals = decimals});
 }
 
 void fail_text(struct fail *f, const char *name, const char *text)
@@ -61,16 +75,23 @@ void fail_text(struct fail *f, const char *name, const char *text)
 	extra_add(f, (struct fail_extra){.name = name, .text = text});
 }
 
+static void fault_add(struct fail *f, struct fault fault)
+{
+	if (f->n_fault == FAULTS_MAX)
+		return;
+	if (f->path != NULL)
+		fault.field = arena_printf(f->arena, "%s%s", f->path, fault.field);
+	f->fault[f->n_fault++] = fault;
+}
+
 void fail_fault(struct fail *f, const char *field, const char *rule)
 {
-	if (f->n_fault < FAULTS_MAX)
-		f->fault[f->n_fault++] = (struct fault){.field = field, .rule = rule};
+	fault_add(f, (struct fault){.field = field, .rule = rule});
 }
 
 void fail_fault_limit(struct fail *f, const char *field, const char *rule, i64 limit)
 {
-	if (f->n_fault < FAULTS_MAX)
-		f->fault[f->n_fault++] = (struct fault){field, rule, true, limit};
+	fault_add(f, (struct fault){field, rule, true, limit});
 }
 
 void fail_clear(struct fail *f)

@@ -7,7 +7,7 @@
 
 enum error {
 	E_OK = 0,
-#define E(name, status, code, text) E_##name,
+#define E(name, status, code, text, ...) E_##name,
 #include "errors.def"
 #undef E
 	E_MAX
@@ -18,15 +18,18 @@ struct error_info {
 	int status;	  /* HTTP */
 	const char *code; /* "not_found" */
 	const char *text;
+	const char *gateway_code, *gateway_text; /* the gateway's; NULL: the same */
 };
 
 extern const struct error_info error_table[E_MAX];
 
-/* A member beside the code and message of an error answer: a number, or text when not NULL. */
+/* A member beside the code and message of an error answer: a number (of units of 1 / 10^decimals),
+ * or text when not NULL. */
 struct fail_extra {
 	const char *name;
 	const char *text;
 	i64 number;
+	int decimals;
 };
 
 /* One fault of the input: which field, which rule, and the rule's bound when has_limit. */
@@ -45,8 +48,10 @@ struct fail {
 	const char *detail; /* for the client; NULL: the table's text */
 	const char *cause;  /* for the log only */
 	i64 retry_after_s;  /* 0: none */
+	bool no_retry;	    /* a repetition would be charged again, or is useless */
 	struct fail_extra extra[FAIL_EXTRAS_MAX];
 	size_t n_extra;
+	const char *path; /* stands before the fields of faults ("models[2]."); NULL: names alone */
 	struct fault fault[FAULTS_MAX];
 	size_t n_fault;
 };
@@ -60,7 +65,11 @@ int fail_cause(struct fail *f, enum error code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* As fail() with Retry-After. */
 int fail_later(struct fail *f, enum error code, i64 retry_after_s);
+/* The client is told not to repeat the request by itself (x-should-retry: false). */
+void fail_no_retry(struct fail *f);
 void fail_number(struct fail *f, const char *name, i64 number);
+/* number / 10^decimals, without trailing zeros: 546, 2 is 5.46. */
+void fail_decimal(struct fail *f, const char *name, i64 number, int decimals);
 void fail_text(struct fail *f, const char *name, const char *text);
 /* Notes a fault of the input; the caller goes on and fails with E_INVALID_FIELD at the end. */
 void fail_fault(struct fail *f, const char *field, const char *rule);

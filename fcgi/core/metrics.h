@@ -34,6 +34,8 @@ void metrics_limit(unsigned limit, bool refused, bool dry_run);
 /* Rows with a NULL name are not shown. The names are static text; before or after metrics_open().
  */
 void metrics_limit_names(const char *const *names, size_t n);
+/* What a gauge comes to over all living processes. */
+i64 metrics_gauge(const char *dir, enum metric m, struct arena *a);
 /* The Prometheus text (version 0.0.4) of all files in dir: counters of all processes of a pool
  * summed under {pool="core"}, with HELP and TYPE lines, histograms in seconds. Files of dead pools
  * count for counters, not for gauges. */

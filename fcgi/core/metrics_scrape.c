@@ -101,3 +101,15 @@ struct metrics_scrape *metrics_scrape(const char *dir, struct arena *a)
 	qsort(s->source, s->n, sizeof(*s->source), compare_sources);
 	return s;
 }
+
+i64 metrics_gauge(const char *dir, enum metric m, struct arena *a)
+{
+	const struct metrics_scrape *s = metrics_scrape(dir, a);
+	i64 sum = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		for (int seat = 0; seat < METRICS_SEATS; seat++)
+			if (s->source[i].is_alive[seat])
+				sum += s->source[i].file->seat[seat].gauge[m].value;
+	return sum;
+}

@@ -204,7 +204,7 @@ void options_print(FILE *out)
 	}
 }
 
-static const struct option_row *find_dotted(const char *name)
+const struct option_row *option_find_dotted(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
@@ -220,7 +220,7 @@ static const struct option_row *find_dotted(const char *name)
 
 bool options_print_value(const struct options *options, const char *dotted_name, FILE *out)
 {
-	const struct option_row *o = find_dotted(dotted_name);
+	const struct option_row *o = option_find_dotted(dotted_name);
 
 	if (o == NULL)
 		return false;

@@ -32,6 +32,8 @@ struct option_row {
 extern const struct option_row option_table[];
 /* NULL when there is none. */
 const struct option_row *option_find(const char *section, const char *key);
+/* The same for "section.key". */
+const struct option_row *option_find_dotted(const char *name);
 /* Sets the option, with a copy of value; or returns what is expected instead: "yes or no". */
 const char *option_store(
 	struct arena *a, struct options *options, const struct option_row *o, const char *value);

@@ -1,6 +1,7 @@
 /* Text: UTF-8, encodings, comparisons. */
 #include "str.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,42 @@ bool utf8_valid(const char *p, size_t length)
 		length -= n;
 	}
 	return true;
+}
+
+#define EACH_BYTE(b) (0x0101010101010101 * (u64)(b))
+
+/* The high bit of each byte of w that is b; bits above the lowest one may be wrong. */
+static u64 find_byte(u64 w, unsigned char b)
+{
+	u64 zero = w ^ EACH_BYTE(b);
+
+	return (zero - EACH_BYTE(1)) & ~zero;
+}
+
+/* Eight bytes at once: the lowest set bit marks the first that json_plain() stops at. */
+static u64 find_special(u64 w)
+{
+	u64 control = w - EACH_BYTE(0x20);
+
+	return (w | control | find_byte(w, '"') | find_byte(w, '\\') | find_byte(w, 0x7f)) &
+	       EACH_BYTE(0x80);
+}
+
+size_t json_plain(const char *text, size_t length)
+{
+	const char *p = text, *end = text + length;
+
+	while (end - p >= 8) {
+		u64 w;
+		memcpy(&w, p, sizeof(w));
+		u64 special = find_special(le64toh(w));
+		if (special != 0)
+			return (size_t)(p - text) + (size_t)__builtin_ctzll(special) / 8;
+		p += 8;
+	}
+	while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+		p++;
+	return (size_t)(p - text);
 }
 
 size_t utf8_count(const char *text)

@@ -10,6 +10,9 @@ size_t utf8_sequence(const char *p, size_t length);
 bool utf8_valid(const char *p, size_t length);
 /* Characters of valid UTF-8. */
 size_t utf8_count(const char *text);
+/* How many bytes from text on stand for themselves in a JSON string: printable ASCII without quote
+ * and backslash. Eight at a time: prompts are long. */
+size_t json_plain(const char *text, size_t length);
 
 bool str_equal(const char *a, const char *b);
 bool str_starts(const char *text, const char *prefix);

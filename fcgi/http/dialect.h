@@ -5,21 +5,32 @@
 #include "../core/buf.h"
 #include "../core/errors.h"
 
-struct schema;
+/* What an answer says of the request that it answers, and how it was asked for. */
+struct dialect_form {
+	const char *request_id; /* NULL: not known */
+	bool is_openai;		/* the error is an object, as OpenAI's clients read it */
+};
 
 struct dialect {
 	const char *name;
 	const char *content_type;
 	/* The body of an error answer. */
-	void (*render)(const struct fail *fail, struct buf *out);
+	void (*render)(const struct fail *fail, const struct dialect_form *form, struct buf *out);
 	/* Its shape as an OpenAPI schema (JSON text). */
 	const char *openapi;
-	/* Whether a 429 may carry Retry-After. */
-	bool retry_after;
+	bool retry_after;  /* whether a 429 may carry Retry-After */
+	bool rate_headers; /* whether limited answers carry RateLimit-* */
+	bool has_openai;   /* whether the form above exists */
+	/* Which ids a client may bring as X-Request-Id (a regular expression), and the nginx
+	 * variable whose value replaces any other. */
+	const char *request_id, *fresh_request_id;
 };
 
 /* {"error": code, "message": text, ...}: product.md 0.2. */
 extern const struct dialect dialect_product;
+
+/* {"error": text, "code": code, "request_id": id, ...}: gateway.md 0.2. */
+extern const struct dialect dialect_gateway;
 
 /* The sentence for people: the detail where there is one, else the table's text; faults are listed.
  */

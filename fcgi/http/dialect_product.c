@@ -12,10 +12,11 @@ static void put_fault(const struct fault *f, struct buf *out)
 	buf_char(out, '}');
 }
 
-static void render(const struct fail *fail, struct buf *out)
+static void render(const struct fail *fail, const struct dialect_form *form, struct buf *out)
 {
 	struct buf message;
 
+	(void)form;
 	buf_init(&message, out->arena, 128);
 	dialect_message(fail, &message);
 	buf_str(out, "{\"error\":");
@@ -32,7 +33,7 @@ static void render(const struct fail *fail, struct buf *out)
 		if (e->text != NULL)
 			buf_json(out, e->text);
 		else
-			buf_i64(out, e->number);
+			buf_decimal(out, e->number, e->decimals);
 	}
 	for (size_t i = 0; i < fail->n_fault; i++) {
 		buf_str(out, i == 0 ? ",\"faults\":[" : ",");
@@ -46,6 +47,8 @@ const struct dialect dialect_product = {
 	.content_type = "application/json; charset=utf-8",
 	.render = render,
 	.retry_after = true,
+	.request_id = "[A-Za-z0-9._-]{8,64}",
+	.fresh_request_id = "$request_id",
 	.openapi =
 		"{\"type\":\"object\",\"required\":[\"error\",\"message\"],"
 		"\"additionalProperties\":true,\"properties\":{"

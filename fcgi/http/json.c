@@ -3,7 +3,6 @@
  * that. */
 #include "json.h"
 
-#include <endian.h>
 #include <limits.h>
 #include <string.h>
 
@@ -38,34 +37,6 @@ static bool refuse_at(struct check *c, const char *at, const char *why)
 static bool refuse(struct check *c, const char *why)
 {
 	return refuse_at(c, c->p, why);
-}
-
-#define EACH_BYTE(b) (0x0101010101010101 * (u64)(b))
-
-/* Eight bytes of text at once: the lowest set bit marks the first byte that is not plain ASCII
- * inside a JSON string (control, quote, backslash, 0x80 and above). Bits above it may be wrong. */
-static u64 find_special(u64 w)
-{
-	u64 quote = w ^ EACH_BYTE('"'), backslash = w ^ EACH_BYTE('\\');
-	u64 found = w | (w - EACH_BYTE(0x20)) | ((quote - EACH_BYTE(1)) & ~quote) |
-		    ((backslash - EACH_BYTE(1)) & ~backslash);
-
-	return found & EACH_BYTE(0x80);
-}
-
-static const char *skip_plain(const char *p, const char *end)
-{
-	while (end - p >= 8) {
-		u64 w;
-		memcpy(&w, p, sizeof(w));
-		u64 special = find_special(le64toh(w));
-		if (special != 0)
-			return p + __builtin_ctzll(special) / 8;
-		p += 8;
-	}
-	while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
-		p++;
-	return p;
 }
 
 /* Four hexadecimal digits at p, or -1. */
@@ -124,7 +95,7 @@ static bool check_string(struct check *c, bool *ret_escaped)
 
 	*ret_escaped = false;
 	for (;;) {
-		c->p = skip_plain(c->p, c->end);
+		c->p += json_plain(c->p, (size_t)(c->end - c->p));
 		if (c->p == c->end)
 			return refuse_at(c, start, "text without end");
 		unsigned char byte = (unsigned char)*c->p;

@@ -93,15 +93,16 @@ static int parse_method(struct req *r)
 	return 0; /* METHOD_MAX: route_find() answers 405 with what is allowed */
 }
 
-/* nginx chose the location by the decoded path; an encoded slash, backslash or NUL would make the
- * two differ. */
-static bool raw_path_is_plain(const char *uri)
+/* nginx chose the location by the decoded path; an encoded backslash or NUL would make the two
+ * differ, and so would a slash, unless route_find() finds that it makes no difference. */
+static bool raw_path_is_plain(const char *uri, bool *ret_encoded_slash)
 {
 	for (const char *p = uri; *p != '\0' && *p != '?'; p++) {
 		if (p[0] != '%')
 			continue;
-		if (strncasecmp(p, "%2f", 3) == 0 || strncasecmp(p, "%5c", 3) == 0 ||
-			strncmp(p, "%00", 3) == 0)
+		if (strncasecmp(p, "%2f", 3) == 0)
+			*ret_encoded_slash = true;
+		if (strncasecmp(p, "%5c", 3) == 0 || strncmp(p, "%00", 3) == 0)
 			return false;
 	}
 	return true;
@@ -114,9 +115,8 @@ int req_parse(struct req *r)
 	size_t length = strlen(r->path);
 	if (r->path[0] != '/' || length > PATH_MAX_BYTES || !utf8_valid(r->path, length))
 		return fail(r->fail, E_BAD_REQUEST, "The path is malformed.");
-	if (r->raw_uri != NULL && !raw_path_is_plain(r->raw_uri))
-		return fail(
-			r->fail, E_BAD_REQUEST, "The path has an encoded slash, backslash or NUL.");
+	if (r->raw_uri != NULL && !raw_path_is_plain(r->raw_uri, &r->has_encoded_slash))
+		return fail(r->fail, E_BAD_REQUEST, "The path has an encoded backslash or NUL.");
 	if (length > 1 && r->path[length - 1] == '/')
 		r->path = arena_strndup(r->arena, r->path, length - 1);
 	return 0;
@@ -241,30 +241,53 @@ static bool content_type_is(const struct req *r, const char *wanted)
 	       (r->content_type[length] == '\0' || strchr("; \t", r->content_type[length]) != NULL);
 }
 
-static int bind_json(struct req *r)
+/* Some families take a body without a type for JSON. nginx passes an absent field as empty text. */
+static bool may_lack_type(const struct req *r)
 {
-	const char *why = NULL, *text = r->body;
-	size_t length = r->body_length;
+	return r->family != NULL && r->family->untyped_json &&
+	       (r->content_type == NULL || r->content_type[0] == '\0');
+}
 
+static void put_json(void *doc)
+{
+	json_object_put(doc);
+}
+
+int req_json(struct req *r, struct json_object **ret)
+{
+	const char *why = NULL, *text;
+
+	TRY(req_body(r));
+	text = r->body;
+	size_t length = r->body_length;
 	if (length == 0) { /* an empty body is {} (product.md section 0) */
 		text = "{}";
 		length = 2;
-	} else if (!content_type_is(r, "application/json")) {
+	} else if (!content_type_is(r, "application/json") && !may_lack_type(r)) {
 		return fail(r->fail, E_UNSUPPORTED_MEDIA_TYPE, NULL);
 	}
-	scoped(json_object) *doc = json_read(r->arena, text, length, &why);
+	*ret = json_read(r->arena, text, length, &why);
 	if (why != NULL) /* the text "null" is valid and has no tree */
 		return fail(r->fail, E_INVALID_JSON, "The body is not valid JSON: %s.", why);
+	arena_defer(r->arena, put_json, *ret);
+	return 0;
+}
+
+static int bind_json(struct req *r)
+{
+	struct json_object *doc;
+
+	TRY(req_json(r, &doc));
 	return schema_bind_body(r->route->in, doc, r->in, r->arena, r->fail);
 }
 
 static int bind_body(struct req *r)
 {
-	if (!has_body_fields(r->route->in))
+	if (!has_body_fields(r->route->in) || (r->route->flags & RAW_BODY) != 0)
 		return 0;
-	TRY(req_body(r));
 	if ((r->route->flags & FORM) == 0)
 		return bind_json(r);
+	TRY(req_body(r));
 	if (r->body_length > 0 && !content_type_is(r, "application/x-www-form-urlencoded"))
 		return fail(r->fail, E_UNSUPPORTED_MEDIA_TYPE, "Send the body as a form.");
 	if (r->body != NULL && strlen(r->body) != r->body_length)

@@ -20,6 +20,7 @@ struct worker {
 	struct window_map *windows;
 	bool limits_dry_run;
 	i64 started_mono_us;
+	size_t n_threads;
 };
 
 struct param {
@@ -36,12 +37,20 @@ struct idem {
 
 struct req;
 
+/* The fixed window that was counted last: what the RateLimit header fields say. */
+struct rate {
+	const struct limit_row *row; /* NULL: none was */
+	i64 remaining, reset_s;
+};
+
 struct response {
 	int status;
 	const char *content_type; /* NULL: no body */
 	const char *body;
 	size_t body_length;
 	struct buf header;	    /* further lines, each ended by CRLF */
+	struct buf kept_header;	    /* the same, which an error does not drop */
+	bool is_open;		    /* status and headers are sent */
 	bool is_ready;		    /* the handler wrote it; otherwise the out struct is encoded */
 	int (*more)(struct req *r); /* resp_stream_begin(); NULL: body is all */
 	const char *cache_control;
@@ -57,11 +66,13 @@ struct req {
 
 	/* what nginx says */
 	char *const *env;
-	struct FCGX_Stream *body_stream, *answer_stream; /* the latter while pieces are written */
-	int client_fd;					 /* closed by nginx when the client goes */
+	struct FCGX_Stream *body_stream, *out_stream;
+	struct FCGX_Stream *answer_stream; /* out_stream, once the answer has begun */
+	int client_fd;			   /* closed by nginx when the client goes */
 	const char *method_text, *path, *raw_uri, *query;
 	enum method method;
 	bool is_head, is_options;
+	bool has_encoded_slash; /* only for routes with REST: to them it is a slash */
 	const char *content_type, *remote_addr, *request_id, *limit_status;
 	const char *authorization, *origin, *cookie, *idempotency_key, *if_none_match, *user_agent;
 	const char *body;
@@ -74,6 +85,7 @@ struct req {
 	struct param param[ROUTE_PARAMS_MAX];
 	size_t n_params;
 	const char *allow;
+	struct rate rate;
 	struct caller caller;
 	void *in, *out;
 	struct idem idem;
@@ -89,6 +101,9 @@ const char *req_header(const struct req *r, const char *cgi_name);
 const char *req_cookie(struct req *r, const char *name);
 /* Reads the body, at most the route's size. 0 or E_PAYLOAD_TOO_LARGE. */
 int req_body(struct req *r);
+/* The body as JSON, by the rules for its type; it lives until the request ends. 0,
+ * E_PAYLOAD_TOO_LARGE, E_UNSUPPORTED_MEDIA_TYPE or E_INVALID_JSON. */
+int req_json(struct req *r, struct json_object **ret);
 /* Path, query and body into r->in by r->route->in; all faults noted. 0 or the error of the first.
  */
 int req_bind(struct req *r);

@@ -3,8 +3,10 @@
 
 #include <fcgiapp.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
+#include "../core/clock.h"
 #include "../core/crypto.h"
 #include "../core/log.h"
 #include "../core/str.h"
@@ -37,10 +39,8 @@ int resp_empty(struct req *r, int status)
 	return resp_text(r, status, NULL, "", 0);
 }
 
-void resp_header(struct req *r, const char *name, const char *value)
+static void put_line(struct req *r, struct buf *h, const char *name, const char *value)
 {
-	struct buf *h = &r->response.header;
-
 	if (strpbrk(value, "\r\n") != NULL)
 		return;
 	if (h->data == NULL)
@@ -49,6 +49,16 @@ void resp_header(struct req *r, const char *name, const char *value)
 	buf_str(h, ": ");
 	buf_str(h, value);
 	buf_str(h, "\r\n");
+}
+
+void resp_header(struct req *r, const char *name, const char *value)
+{
+	put_line(r, &r->response.header, name, value);
+}
+
+void resp_header_kept(struct req *r, const char *name, const char *value)
+{
+	put_line(r, &r->response.kept_header, name, value);
 }
 
 int resp_page(struct req *r, int status, const char *title, const char *style, const char *content)
@@ -85,11 +95,20 @@ int resp_redirect(struct req *r, const char *location)
 	return resp_empty(r, 302);
 }
 
+const char *resp_tag_of(struct arena *a, const char *body, size_t length)
+{
+	struct sha256 hash = sha256(body, length);
+
+	return arena_printf(a, "\"%s\"", hex_encode(a, hash.byte, 16));
+}
+
 int resp_etag(struct req *r)
 {
-	struct sha256 hash = sha256(r->response.body, r->response.body_length);
-	const char *tag = arena_printf(r->arena, "\"%s\"", hex_encode(r->arena, hash.byte, 16));
+	return resp_etag_is(r, resp_tag_of(r->arena, r->response.body, r->response.body_length));
+}
 
+int resp_etag_is(struct req *r, const char *tag)
+{
 	resp_header(r, "ETag", tag);
 	if (r->if_none_match != NULL &&
 		(strstr(r->if_none_match, tag) != NULL || str_equal(r->if_none_match, "*")))
@@ -111,6 +130,14 @@ static void error_page(struct req *r, const struct error_info *info)
 			html_escape(r->arena, message.data)));
 }
 
+static bool wants_openai(const struct req *r, const struct dialect *dialect)
+{
+	if (!dialect->has_openai)
+		return false;
+	const char *format = req_header(r, "HTTP_X_ERROR_FORMAT");
+	return format != NULL && str_equal_nocase(format, "openai");
+}
+
 void resp_error(struct req *r)
 {
 	const struct error_info *info = &error_table[r->fail->code];
@@ -119,13 +146,14 @@ void resp_error(struct req *r)
 
 	r->response.header = (struct buf){0};
 	r->response.more = NULL;
-	if (r->fail->code == E_UNAVAILABLE && r->fail->retry_after_s == 0)
+	if ((info->status == 429 || info->status == 503) && r->fail->retry_after_s == 0)
 		r->fail->retry_after_s = 1;
 	buf_init(&b, r->arena, 256);
 	if (r->route != NULL && (r->route->flags & PAGE) != 0) {
 		error_page(r, info);
 	} else {
-		dialect->render(r->fail, &b);
+		struct dialect_form form = {r->request_id, wants_openai(r, dialect)};
+		dialect->render(r->fail, &form, &b);
 		resp_text(r, info->status, dialect->content_type, b.data, b.length);
 	}
 	if (info->status == 401)
@@ -133,9 +161,57 @@ void resp_error(struct req *r)
 	if (r->fail->retry_after_s > 0 && dialect->retry_after)
 		resp_header(r, "Retry-After",
 			arena_printf(r->arena, "%lld", (long long)r->fail->retry_after_s));
+	if (r->fail->no_retry)
+		resp_header(r, "x-should-retry", "false");
 	if (r->allow != NULL)
 		resp_header(r, "Allow", r->allow);
 	r->response.cache_control = "no-store";
+}
+
+static bool origin_is_allowed(const struct options *o, const char *origin)
+{
+	if (str_equal(origin, o->public_url))
+		return true;
+	for (const char *p = o->cors_origins; p != NULL && *p != '\0';) {
+		size_t length = strcspn(p, " ");
+		if (length > 0 && strlen(origin) == length && strncmp(p, origin, length) == 0)
+			return true;
+		p += length;
+		p += strspn(p, " ");
+	}
+	return false;
+}
+
+/* The names of a preflight that begin with "x-stainless-": clients of that make send a dozen. */
+static void put_stainless(const struct req *r, struct buf *b)
+{
+	static const char prefix[] = "x-stainless-";
+	const char *asked = req_header(r, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
+
+	for (const char *p = asked; p != NULL && *p != '\0';) {
+		p += strspn(p, ", ");
+		size_t length = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					  "0123456789-");
+		if (strncasecmp(p, prefix, sizeof(prefix) - 1) == 0)
+			buf_printf(b, ", %.*s", (int)length, p);
+		p += length;
+		p += strcspn(p, ", ");
+	}
+}
+
+static void put_preflight(const struct req *r, struct buf *b)
+{
+	const char *more = r->family->cors_allow;
+
+	buf_printf(b,
+		"Access-Control-Allow-Methods: %s\r\n"
+		"Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key",
+		r->allow);
+	if (more != NULL) {
+		buf_printf(b, ", %s", more);
+		put_stainless(r, b);
+	}
+	buf_str(b, "\r\nAccess-Control-Max-Age: 600\r\n");
 }
 
 static void put_cors(struct req *r, struct buf *b)
@@ -144,19 +220,42 @@ static void put_cors(struct req *r, struct buf *b)
 		return;
 	if ((r->route->flags & PUBLIC_CORS) != 0) {
 		buf_str(b, "Access-Control-Allow-Origin: *\r\n");
-	} else if (r->origin != NULL && str_equal(r->origin, r->worker->options->public_url)) {
+	} else if (r->origin != NULL && origin_is_allowed(r->worker->options, r->origin)) {
 		buf_str(b, "Access-Control-Allow-Origin: ");
 		buf_str(b, r->origin);
 		buf_str(b, "\r\nVary: Origin\r\n");
 	} else {
 		return;
 	}
-	if (r->is_options) {
-		buf_str(b, "Access-Control-Allow-Methods: ");
-		buf_str(b, r->allow);
-		buf_str(b, "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type, "
-			   "Idempotency-Key\r\nAccess-Control-Max-Age: 600\r\n");
-	}
+	if (r->is_options)
+		put_preflight(r, b);
+	else if (r->family->cors_expose != NULL)
+		buf_printf(b, "Access-Control-Expose-Headers: %s\r\n", r->family->cors_expose);
+}
+
+/* The set of draft-ietf-httpapi-ratelimit-headers-06, and the one field of -07. */
+static void put_rate(const struct req *r, struct buf *b)
+{
+	const struct limit_row *l = r->rate.row;
+
+	if (l == NULL || !r->family->dialect->rate_headers)
+		return;
+	buf_printf(b,
+		"RateLimit-Policy: %lld;w=%lld\r\nRateLimit-Limit: %lld\r\n"
+		"RateLimit-Remaining: %lld\r\nRateLimit-Reset: %lld\r\n"
+		"RateLimit: limit=%lld, remaining=%lld, reset=%lld\r\n",
+		(long long)l->count, (long long)l->window_s, (long long)l->count,
+		(long long)r->rate.remaining, (long long)r->rate.reset_s, (long long)l->count,
+		(long long)r->rate.remaining, (long long)r->rate.reset_s);
+}
+
+static void put_deprecation(const struct deprecation *d, struct arena *a, struct buf *b)
+{
+	buf_printf(b, "Deprecation: @%lld\r\n", (long long)d->since_s);
+	if (d->sunset_s != 0)
+		buf_printf(b, "Sunset: %s\r\n", clock_http_date(a, S_TO_US(d->sunset_s)));
+	if (d->successor != NULL)
+		buf_printf(b, "Link: <%s>; rel=\"successor-version\"\r\n", d->successor);
 }
 
 static void put_cache_control(struct req *r, struct buf *b)
@@ -180,6 +279,7 @@ static const char *reason_of(int status)
 		const char *text;
 	} reasons[] = {
 		{201, "Created"},
+		{202, "Accepted"},
 		{204, "No Content"},
 		{302, "Found"},
 		{304, "Not Modified"},
@@ -189,6 +289,7 @@ static const char *reason_of(int status)
 		{403, "Forbidden"},
 		{404, "Not Found"},
 		{405, "Method Not Allowed"},
+		{408, "Request Timeout"},
 		{409, "Conflict"},
 		{413, "Content Too Large"},
 		{415, "Unsupported Media Type"},
@@ -251,28 +352,60 @@ static int send_rest(struct req *r)
 	return rc < 0 ? -1 : 0;
 }
 
+static void put_head(struct req *r, struct buf *b)
+{
+	const struct response *a = &r->response;
+
+	if (a->status != 200) /* nginx's own: "200 OK" */
+		buf_printf(b, "Status: %d %s\r\n", a->status, reason_of(a->status));
+	if (a->content_type != NULL) {
+		buf_str(b, "Content-Type: ");
+		buf_str(b, a->content_type);
+		if (a->more == NULL && !a->is_open)
+			buf_printf(b, "\r\nContent-Length: %zu", a->body_length);
+		buf_str(b, "\r\n");
+	}
+	put_cache_control(r, b);
+	put_cors(r, b);
+	put_rate(r, b);
+	if (r->route != NULL && r->route->deprecated != NULL)
+		put_deprecation(r->route->deprecated, r->arena, b);
+	if (a->header.length > 0)
+		buf_bytes(b, a->header.data, a->header.length);
+	if (a->kept_header.length > 0)
+		buf_bytes(b, a->kept_header.data, a->kept_header.length);
+	buf_str(b, "\r\n");
+}
+
+int resp_open(struct req *r, const char *content_type)
+{
+	struct response *a = &r->response;
+	struct buf b;
+
+	a->status = r->route->status;
+	a->content_type = content_type;
+	a->is_open = a->is_ready = true;
+	buf_init(&b, r->arena, a->header.length + a->kept_header.length + 512);
+	put_head(r, &b);
+	r->answer_stream = r->out_stream;
+	return resp_stream_write(r, b.data, b.length);
+}
+
+int resp_stream_flush(struct req *r)
+{
+	return FCGX_FFlush(r->answer_stream) == 0 ? 0 : -1;
+}
+
 int resp_send(struct req *r, struct FCGX_Stream *out)
 {
 	struct response *a = &r->response;
 	struct buf b;
-	bool has_body = a->content_type != NULL;
 
-	buf_init(&b, r->arena, a->body_length + a->header.length + 512);
-	if (a->status != 200) /* nginx's own: "200 OK" */
-		buf_printf(&b, "Status: %d %s\r\n", a->status, reason_of(a->status));
-	if (has_body) {
-		buf_str(&b, "Content-Type: ");
-		buf_str(&b, a->content_type);
-		if (a->more == NULL)
-			buf_printf(&b, "\r\nContent-Length: %zu", a->body_length);
-		buf_str(&b, "\r\n");
-	}
-	put_cache_control(r, &b);
-	put_cors(r, &b);
-	if (a->header.length > 0)
-		buf_bytes(&b, a->header.data, a->header.length);
-	buf_str(&b, "\r\n");
-	if (has_body && !r->is_head)
+	if (a->is_open)
+		return FCGX_GetError(out) != 0 ? -1 : 0;
+	buf_init(&b, r->arena, a->body_length + a->header.length + a->kept_header.length + 512);
+	put_head(r, &b);
+	if (a->content_type != NULL && !r->is_head)
 		buf_bytes(&b, a->body, a->body_length);
 	if (FCGX_PutStr(b.data, (int)b.length, out) < 0)
 		return -1;

@@ -17,6 +17,11 @@ int resp_text(struct req *r, int status, const char *content_type, const char *b
 int resp_stream_begin(struct req *r, const char *body, size_t length, int (*more)(struct req *r));
 /* 0, or -1 when the client is gone; more() then returns that. */
 int resp_stream_write(struct req *r, const char *data, size_t length);
+/* For an answer whose pieces are known only while the handler runs: sends the route's status and
+ * the headers; then resp_stream_write(), and resp_stream_flush() where the client should see what
+ * there is. From here on nothing can replace the answer. 0, or -1 when the client is gone. */
+int resp_open(struct req *r, const char *content_type);
+int resp_stream_flush(struct req *r);
 /* A page without scripts in the look of web/: style names a sheet of web/assets beside base.css and
  * parts.css, content is the inside of <body>. */
 int resp_page(struct req *r, int status, const char *title, const char *style, const char *content);
@@ -24,8 +29,13 @@ int resp_page(struct req *r, int status, const char *title, const char *style, c
 int resp_redirect(struct req *r, const char *location);
 /* A header line; name and value without CR and LF, else it is left out. */
 void resp_header(struct req *r, const char *name, const char *value);
+/* The same, and also on the error that the request may end with. */
+void resp_header_kept(struct req *r, const char *name, const char *value);
 /* ETag of the body that is ready, and 304 when the client has it (RFC 9110 section 13.1.2). */
 int resp_etag(struct req *r);
+/* The same with a tag that was made before, by resp_tag_of(). */
+int resp_etag_is(struct req *r, const char *tag);
+const char *resp_tag_of(struct arena *a, const char *body, size_t length);
 /* Turns r->fail into the answer, in the family's dialect. */
 void resp_error(struct req *r);
 /* Sends status line, headers and body. 0, or -1 when the client is gone. */

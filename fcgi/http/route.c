@@ -10,11 +10,12 @@
 #include "request.h"
 
 const char *const method_names[METHOD_MAX] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
-const char *const pool_names[POOL_MAX] = {"core", "auth", "ops", "sandbox"};
+const char *const pool_names[POOL_MAX] = {"core", "auth", "ai", "tab", "ops", "sandbox"};
 
 /* One path with the routes of its methods. */
 struct node {
 	const char *path;
+	bool takes_rest; /* REST: tried after all others */
 	const struct family *family;
 	const struct route *route[METHOD_MAX];
 	size_t index[METHOD_MAX];
@@ -133,9 +134,19 @@ static const char *row_fault(const struct family *family, const struct route *ro
 	if ((route->flags & IDEMPOTENT) != 0 && route->auth == AUTH_NONE)
 		return "an Idempotency-Key belongs to an account, but it asks for no "
 		       "authentication";
+	if ((route->flags & REST) != 0 && route->path[strlen(route->path) - 1] != '}')
+		return "it takes the rest of the path, but does not end with a parameter";
 	if (route->auth != AUTH_NONE && family->authenticate == NULL)
 		return "it asks for authentication, but its family has none";
 	return params_fault(route);
+}
+
+/* Whether the paths that take the rest lie one within the other. */
+static bool rest_overlap(const struct route *a, const struct route *b)
+{
+	size_t n = strcspn(a->path, "{"), m = strcspn(b->path, "{");
+
+	return (a->flags & b->flags & REST) != 0 && strncmp(a->path, b->path, n < m ? n : m) == 0;
 }
 
 static bool limit_in_nginx(enum limit_id limit)
@@ -148,8 +159,12 @@ static bool limit_in_nginx(enum limit_id limit)
 static const char *pair_fault(const struct family *fa, const struct route *a,
 	const struct family *fb, const struct route *b)
 {
+	if (((a->flags ^ b->flags) & REST) != 0) /* the one without is tried first */
+		return str_equal(a->path, b->path) ? "takes the rest of its path, unlike" : NULL;
 	if (!same_shape(a->path, b->path))
-		return overlap(a->path, b->path) ? "matches some of the paths of" : NULL;
+		return overlap(a->path, b->path) || rest_overlap(a, b)
+			       ? "matches some of the paths of"
+			       : NULL;
 	if (a->method == b->method)
 		return "has the same method and shape as";
 	if (fa != fb)
@@ -217,7 +232,10 @@ static void router_add(
 		n = calloc(1, sizeof(*n));
 		if (n == NULL)
 			abort();
-		*n = (struct node){.path = route->path, .family = family, .next = *list};
+		bool takes_rest = (route->flags & REST) != 0;
+		while (takes_rest && *list != NULL)
+			list = &(*list)->next;
+		*n = (struct node){route->path, takes_rest, family, .next = *list};
 		*list = n;
 	}
 	n->route[route->method] = route;
@@ -292,6 +310,8 @@ static bool match_params(struct req *r, const struct node *n)
 	r->n_params = 0;
 	for (;;) {
 		size_t shape_length = strcspn(shape, "/"), length = strcspn(path, "/");
+		if (n->takes_rest && shape[shape_length] == '\0')
+			length = strlen(path);
 		if (shape[0] == '{') {
 			if (length == 0)
 				return false;
@@ -335,6 +355,8 @@ int route_find(struct req *r)
 	if (n == NULL)
 		for (n = router->with_params; n != NULL && !match_params(r, n);)
 			n = n->next;
+	if (r->has_encoded_slash && (n == NULL || !n->takes_rest))
+		return fail(r->fail, E_BAD_REQUEST, "The path has an encoded slash.");
 	if (n == NULL)
 		return fail(r->fail, E_NOT_FOUND, NULL);
 	r->family = n->family;

@@ -10,13 +10,14 @@
 
 struct db;
 struct req;
+struct worker;
 
 enum method { GET, POST, PUT, PATCH, DELETE, METHOD_MAX };
 
 extern const char *const method_names[METHOD_MAX];
 
 /* A pool is a name and its three options (options.def). */
-enum pool { POOL_CORE, POOL_AUTH, POOL_OPS, POOL_SANDBOX, POOL_MAX };
+enum pool { POOL_CORE, POOL_AUTH, POOL_AI, POOL_TAB, POOL_OPS, POOL_SANDBOX, POOL_MAX };
 
 extern const char *const pool_names[POOL_MAX];
 
@@ -27,10 +28,18 @@ enum route_flags {
 	OPERATOR = 16,	 /* nginx lets only listed addresses in */
 	HIDDEN = 8,	 /* not in `turnpike routes` nor in the OpenAPI document */
 	PAGE = 64,	 /* asked for by a browser: failures are pages, too */
+	REST = 128,	 /* its last parameter takes all that is left of the path, slashes too */
 	FORM = 32,	 /* the body is application/x-www-form-urlencoded */
+	RAW_BODY = 256,	 /* the handler reads the body itself; `in` describes it */
 };
 
 enum { ROUTE_PARAMS_MAX = 4, ROUTE_ERRORS_MAX = 6, BODY_DEFAULT_BYTES = 64 * 1024 };
+
+/* The announcement that a route goes away: RFC 9745, RFC 8594. */
+struct deprecation {
+	i64 since_s, sunset_s; /* Unix seconds; sunset 0: not decided */
+	const char *successor; /* "/v2/models"; NULL: none */
+};
 
 struct route {
 	enum method method;
@@ -47,8 +56,10 @@ struct route {
 	size_t body_bytes; /* largest body; 0: BODY_DEFAULT_BYTES */
 	int cache_s; /* Cache-Control: public, max-age; nginx keeps it for a second. 0: no-store */
 	const char *produces; /* content type of an answer without schema: "text/html" */
-	enum error errors[ROUTE_ERRORS_MAX]; /* beyond those that follow from auth, limit and in */
-	int other_status;		     /* a second success: 204, 302, 304; 0: none */
+	enum error errors[ROUTE_ERRORS_MAX];  /* beyond those that follow from auth, limit and in */
+	/* A second success: 204, 302, 304; or the same answer with bad news: 503. 0: none */
+	int other_status;
+	const struct deprecation *deprecated; /* NULL: it stays */
 };
 
 /* A row; members that it does not name are as in struct route, and may follow by name. */
@@ -69,12 +80,21 @@ struct family {
 	const char *const *prefix; /* every path starts with one of these; ends with NULL */
 	const struct dialect *dialect;
 	enum pool pool;
+	enum limit_id limit; /* every route with a limit counts against this one, too */
+	bool untyped_json;   /* a body without Content-Type is taken for JSON */
+	/* Header fields beyond the usual that scripts of allowed origins may send and read;
+	 * "x-stainless-*" in the former stands for all that begin so. NULL: none */
+	const char *cors_allow, *cors_expose;
 	const struct route *route;
 	size_t n_routes;
 	/* Resolves the credential that r->route->auth asks for and fills r->caller. */
 	int (*authenticate)(struct req *r);
+	/* Around the threads of every process that serves the family; may be NULL. start(): 0, or
+	 * -1 and a sentence on why, which ends the process. */
+	int (*start)(const struct worker *worker, char *why, size_t why_size);
+	void (*stop)(const struct worker *worker);
 	/* Once a second in every process that serves the family; may be NULL. */
-	void (*tick)(struct db *db);
+	void (*tick)(const struct worker *worker, struct db *db);
 };
 
 /* All families, in the order of `turnpike routes`; ends with NULL (handlers/families.c). */

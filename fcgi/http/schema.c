@@ -13,28 +13,6 @@ static size_t count_in(const struct field *f, const void *value)
 	return *(const size_t *)((const char *)value + f->n_offset);
 }
 
-/* Whole units and up to `decimals` decimals of n / 10^decimals, without trailing zeros. */
-static void put_decimal(struct buf *out, i64 n, int decimals)
-{
-	u64 unit = 1;
-	u64 magnitude = n < 0 ? 0 - (u64)n : (u64)n;
-
-	for (int i = 0; i < decimals; i++)
-		unit *= 10;
-	if (n < 0)
-		buf_char(out, '-');
-	buf_i64(out, (i64)(magnitude / unit));
-	u64 rest = magnitude % unit;
-	if (rest == 0)
-		return;
-	buf_char(out, '.');
-	while (rest != 0) {
-		unit /= 10;
-		buf_char(out, (char)('0' + rest / unit));
-		rest %= unit;
-	}
-}
-
 /* Rounds down, towards minus infinity: what a customer sees is never more than there is. */
 static i64 cents_of(i64 micro)
 {
@@ -49,6 +27,7 @@ static bool is_absent(const struct field *f, const void *member)
 	case FIELD_OBJECT:
 		return *(const void *const *)member == NULL;
 	case FIELD_OPT_I64:
+	case FIELD_OPT_USD_MICRO:
 		return !((const struct opt_i64 *)member)->has;
 	case FIELD_OPT_BOOL:
 		return !((const struct opt_bool *)member)->has;
@@ -100,13 +79,16 @@ static void encode_field(const struct field *f, const void *value, struct buf *o
 		buf_str(out, ((const struct opt_bool *)member)->value ? "true" : "false");
 		break;
 	case FIELD_USD_MICRO:
-		put_decimal(out, *(const i64 *)member, 6);
+		buf_decimal(out, *(const i64 *)member, 6);
+		break;
+	case FIELD_OPT_USD_MICRO:
+		buf_decimal(out, ((const struct opt_i64 *)member)->value, 6);
 		break;
 	case FIELD_CENTS:
 		buf_i64(out, cents_of(*(const i64 *)member));
 		break;
 	case FIELD_CENTS_EXACT:
-		put_decimal(out, *(const i64 *)member, 4);
+		buf_decimal(out, *(const i64 *)member, 4);
 		break;
 	case FIELD_TIME_S:
 		buf_i64(out, *(const i64 *)member / 1000000);

@@ -8,19 +8,20 @@
 
 /* How a member of a struct appears in JSON. The C type is in brackets. */
 enum field_type {
-	FIELD_STR,	   /* text [const char *]; NULL: absent */
-	FIELD_I64,	   /* integer [i64] */
-	FIELD_OPT_I64,	   /* integer [struct opt_i64] */
-	FIELD_BOOL,	   /* true or false [bool] */
-	FIELD_OPT_BOOL,	   /* true or false [struct opt_bool] */
-	FIELD_USD_MICRO,   /* input: a decimal number of US dollars [i64, micro-dollars] */
-	FIELD_CENTS,	   /* output: whole cents, rounded down [i64, micro-dollars] */
-	FIELD_CENTS_EXACT, /* output: cents with up to four decimals [i64, micro-dollars] */
-	FIELD_TIME_S,	   /* Unix seconds [i64, microseconds; 0: absent unless required] */
-	FIELD_OBJECT,	   /* [pointer to the struct of .schema; NULL: absent] */
+	FIELD_STR,	     /* text [const char *]; NULL: absent */
+	FIELD_I64,	     /* integer [i64] */
+	FIELD_OPT_I64,	     /* integer [struct opt_i64] */
+	FIELD_BOOL,	     /* true or false [bool] */
+	FIELD_OPT_BOOL,	     /* true or false [struct opt_bool] */
+	FIELD_USD_MICRO,     /* a decimal number of US dollars [i64, micro-dollars] */
+	FIELD_OPT_USD_MICRO, /* a decimal number of US dollars [struct opt_i64, micro-dollars] */
+	FIELD_CENTS,	     /* output: whole cents, rounded down [i64, micro-dollars] */
+	FIELD_CENTS_EXACT,   /* output: cents with up to four decimals [i64, micro-dollars] */
+	FIELD_TIME_S,	     /* Unix seconds [i64, microseconds; 0: absent unless required] */
+	FIELD_OBJECT,	     /* [pointer to the struct of .schema; NULL: absent] */
 	FIELD_ARRAY, /* array of objects [pointer to the first], count in the member .n_offset */
 	FIELD_STR_ARRAY, /* array of text [const char *const *], count in .n_offset */
-	FIELD_JSON,	 /* output: a JSON text, written as it is [const char *] */
+	FIELD_JSON, /* output: a JSON text, written as it is; input: any object [const char *] */
 };
 
 enum field_place { PLACE_BODY, PLACE_PATH, PLACE_QUERY };
@@ -70,6 +71,7 @@ static inline const char *field_name(const struct field *f)
 #define BOOL(T, m, ...) FIELD(T, m, FIELD_BOOL, bool, __VA_ARGS__)
 #define OPT_BOOL(T, m, ...) FIELD(T, m, FIELD_OPT_BOOL, struct opt_bool, __VA_ARGS__)
 #define USD_MICRO(T, m, ...) FIELD(T, m, FIELD_USD_MICRO, i64, __VA_ARGS__)
+#define OPT_USD_MICRO(T, m, ...) FIELD(T, m, FIELD_OPT_USD_MICRO, struct opt_i64, __VA_ARGS__)
 #define CENTS(T, m, ...) FIELD(T, m, FIELD_CENTS, i64, __VA_ARGS__)
 #define CENTS_EXACT(T, m, ...) FIELD(T, m, FIELD_CENTS_EXACT, i64, __VA_ARGS__)
 #define TIME_S(T, m, ...) FIELD(T, m, FIELD_TIME_S, i64, __VA_ARGS__)

@@ -101,7 +101,10 @@ static int bind_usd(const struct field *f, struct json_object *value, void *ret,
 		    json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN), &micro))
 		return fault(f, "range", fail);
 	TRY(check_bounds(f, micro, fail));
-	*(i64 *)member_of(f, ret) = micro;
+	if (f->type == FIELD_OPT_USD_MICRO)
+		*(struct opt_i64 *)member_of(f, ret) = (struct opt_i64){true, micro};
+	else
+		*(i64 *)member_of(f, ret) = micro;
 	return 0;
 }
 
@@ -137,12 +140,16 @@ static int bind_array(const struct field *f, struct json_object *value, void *re
 	size_t n = json_object_array_length(value);
 	TRY(check_bounds(f, (i64)n, fail));
 	char *items = arena_alloc(arena, n * f->schema->size);
+	const char *path = fail->path;
 	int first = 0;
 	for (size_t i = 0; i < n; i++) {
+		if (path != NULL)
+			fail->path = arena_printf(arena, "%s%s[%zu].", path, field_name(f), i);
 		int rc = bind_object(f->schema, json_object_array_get_idx(value, i),
 			items + i * f->schema->size, arena, fail);
 		first = first != 0 ? first : rc;
 	}
+	fail->path = path;
 	*(void **)member_of(f, ret) = items;
 	*(size_t *)((char *)ret + f->n_offset) = n;
 	return first;
@@ -168,6 +175,21 @@ static int bind_strings(const struct field *f, struct json_object *value, void *
 	return 0;
 }
 
+/* An object of the client's own, as text. */
+static int bind_json(const struct field *f, struct json_object *value, void *ret,
+	struct arena *arena, struct fail *fail)
+{
+	size_t length;
+
+	if (!json_object_is_type(value, json_type_object))
+		return fault(f, "object", fail);
+	const char *text = json_object_to_json_string_length(
+		value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+	TRY(check_bounds(f, (i64)length, fail));
+	*(const char **)member_of(f, ret) = arena_strndup(arena, text, length);
+	return 0;
+}
+
 static int bind_field(const struct field *f, struct json_object *value, void *ret,
 	struct arena *arena, struct fail *fail)
 {
@@ -182,11 +204,14 @@ static int bind_field(const struct field *f, struct json_object *value, void *re
 	case FIELD_OPT_BOOL:
 		return bind_bool(f, value, ret, fail);
 	case FIELD_USD_MICRO:
+	case FIELD_OPT_USD_MICRO:
 		return bind_usd(f, value, ret, fail);
 	case FIELD_ARRAY:
 		return bind_array(f, value, ret, arena, fail);
 	case FIELD_STR_ARRAY:
 		return bind_strings(f, value, ret, arena, fail);
+	case FIELD_JSON:
+		return bind_json(f, value, ret, arena, fail);
 	default:
 		return fail_cause(fail, E_INTERNAL, "field %s cannot be input", f->member);
 	}

@@ -40,13 +40,25 @@ static size_t full_key(
 	return length + 1;
 }
 
+static struct window_answer hit(
+	struct req *r, const struct limit_row *row, const void *key, size_t length)
+{
+	struct window_map *windows = r->worker->windows;
+
+	if (row->kind == LIMIT_SLIDING)
+		return window_hit(windows, key, length, row->count, row->window_s, r->now_us);
+	struct window_answer answer =
+		window_hit_fixed(windows, key, length, row->count, row->window_s, r->now_us);
+	r->rate = (struct rate){row, answer.remaining, answer.reset_s};
+	return answer;
+}
+
 static int count(struct req *r, enum limit_id limit, const void *key, size_t length)
 {
 	const struct limit_row *row = &limit_table[limit];
 	unsigned char full[KEY_MAX];
 	size_t n = full_key(limit, key, length, full);
-	struct window_answer answer =
-		window_hit(r->worker->windows, full, n, row->count, row->window_s, r->now_us);
+	struct window_answer answer = hit(r, row, full, n);
 
 	if (answer.admitted) {
 		metrics_limit(limit, false, false);
@@ -84,6 +96,16 @@ int limit_hit(struct req *r, enum limit_id limit, const char *key)
 	return count(r, limit, key, strlen(key));
 }
 
+/* A family's own limit counts before the route's: what it refuses does not count there. */
+static int check_family(struct req *r)
+{
+	enum limit_id limit = r->family != NULL ? r->family->limit : LIMIT_NONE;
+
+	if (limit == LIMIT_NONE || r->route->limit == LIMIT_NONE || r->route->limit == limit)
+		return 0;
+	return limit_hit_address(r, limit);
+}
+
 int limit_check_address(struct req *r)
 {
 	const struct limit_row *row = &limit_table[r->route->limit];
@@ -92,6 +114,7 @@ int limit_check_address(struct req *r)
 		note_dry_run(r, r->route->limit, true);
 		return 0; /* refused once: when limits are enforced, this hit is not seen here */
 	}
+	TRY(check_family(r));
 	if (row->key != LIMIT_KEY_IP || !limit_in_worker(row))
 		return 0;
 	return limit_hit_address(r, r->route->limit);

@@ -6,9 +6,9 @@
 
 struct req;
 
-/* Counts the request against its route's limit, where that is counted here (limits.def): limits per
- * address before the caller is known, and what nginx decided in a dry run; limits per user after.
- * 0 or E_RATE_LIMITED with Retry-After. */
+/* Counts the request against its family's and its route's limit, where that is counted here
+ * (limits.def): limits per address before the caller is known, and what nginx decided in a dry run;
+ * limits per user after. 0 or E_RATE_LIMITED with Retry-After. */
 int limit_check_address(struct req *r);
 int limit_check_caller(struct req *r);
 /* Counts one more hit of `limit` for `key` (a user id, an e-mail address): limits inside a handler.

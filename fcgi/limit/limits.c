@@ -8,8 +8,8 @@
 #include "../core/str.h"
 
 enum {
-	COUNT_MAX_WORKER = 1000, /* what window_hit() takes */
-	COUNT_MAX_NGINX = 1000000,
+	COUNT_MAX_SLIDING = 1000, /* what window_hit() takes */
+	COUNT_MAX = 1000000,
 	WINDOW_MAX_S = 86400,
 	VALUE_MAX = 40,
 	IPV4_BYTES = 4,
@@ -17,12 +17,13 @@ enum {
 };
 
 struct limit_row limit_table[LIMIT_MAX] = {
-#define L(id, name_, key_, count_, window_s_, where_, text_) \
-	[LIMIT_##id] = {.name = name_,                       \
-		.key = LIMIT_KEY_##key_,                     \
-		.count = count_,                             \
-		.window_s = window_s_,                       \
-		.where = LIMIT_AT_##where_,                  \
+#define L(id, name_, key_, count_, window_s_, kind_, where_, text_) \
+	[LIMIT_##id] = {.name = name_,                              \
+		.key = LIMIT_KEY_##key_,                            \
+		.count = count_,                                    \
+		.window_s = window_s_,                              \
+		.kind = LIMIT_##kind_,                              \
+		.where = LIMIT_AT_##where_,                         \
 		.text = text_},
 #include "limits.def"
 #undef L
@@ -99,7 +100,8 @@ bool limit_override(const char *name, const char *value, void *arg, const char *
 	if (!parse(value, &count, &window_s))
 		return refuse(ret_why, "not COUNT/SECONDS, such as %lld/%lld",
 			(long long)row->count, (long long)row->window_s);
-	int count_max = limit_in_worker(row) ? COUNT_MAX_WORKER : COUNT_MAX_NGINX;
+	bool is_log = limit_in_worker(row) && row->kind == LIMIT_SLIDING;
+	int count_max = is_log ? COUNT_MAX_SLIDING : COUNT_MAX;
 	if (count < 1 || count > count_max)
 		return refuse(ret_why, "COUNT of `%s` is from 1 to %d", row->name, count_max);
 	if (window_s < 1 || window_s > WINDOW_MAX_S)

@@ -6,7 +6,7 @@
 #include "../core/types.h"
 
 enum limit_id {
-#define L(id, name, key, count, window_s, where, text) LIMIT_##id,
+#define L(id, name, key, count, window_s, kind, where, text) LIMIT_##id,
 #include "limits.def"
 #undef L
 	LIMIT_MAX
@@ -14,12 +14,15 @@ enum limit_id {
 
 enum limit_key { LIMIT_KEY_IP, LIMIT_KEY_USER, LIMIT_KEY_EMAIL };
 
+enum limit_kind { LIMIT_SLIDING, LIMIT_FIXED };
+
 enum limit_where { LIMIT_AT_NOWHERE, LIMIT_AT_NGINX, LIMIT_AT_WORKER, LIMIT_AT_BOTH };
 
 struct limit_row {
 	const char *name;
 	enum limit_key key;
-	i64 count, window_s; /* at most count in any window_s seconds */
+	i64 count, window_s; /* at most count in any (or each, by kind) window_s seconds */
+	enum limit_kind kind;
 	enum limit_where where;
 	const char *text;
 };

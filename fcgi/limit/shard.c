@@ -18,6 +18,13 @@ static void set_extent(struct shard_slot *k, union shard_extent log)
 	in_this_order();
 }
 
+void shard_set_count(struct shard_slot *k, union shard_count count)
+{
+	in_this_order();
+	__atomic_store_n(&k->count.word, count.word, __ATOMIC_RELAXED);
+	in_this_order();
+}
+
 static void set_in_use(struct shard_slot *k, bool in_use)
 {
 	in_this_order();
@@ -130,6 +137,7 @@ struct shard_slot *shard_use(struct shard *s, struct siphash print)
 	s->head->free_slot = k->same_bucket;
 	k->print = print;
 	k->log = (union shard_extent){.first = SHARD_NONE};
+	k->count = (union shard_count){.word = 0};
 	set_in_use(k, true);
 	k->same_bucket = *bucket_of(s, print);
 	*bucket_of(s, print) = number_of(s, k);

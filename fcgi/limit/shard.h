@@ -3,8 +3,8 @@
  * memory at another address.
  *
  * A process may be killed between any two stores. So what cannot be derived (whether a slot is in
- * use, its print, its log's extent, the times) changes by single stores that leave it true, and
- * shard_repair() derives all the rest from it. */
+ * use, its print, its log's extent, its count, the times) changes by single stores that leave it
+ * true, and shard_repair() derives all the rest from it. */
 #ifndef TURNPIKE_SHARD_H
 #define TURNPIKE_SHARD_H
 
@@ -27,9 +27,18 @@ union shard_extent {
 	};
 };
 
+/* The hits of a window that began at start_ms; one word, so that it is always whole. */
+union shard_count {
+	u64 word;
+	struct {
+		u64 start_ms : 44, n : 20;
+	};
+};
+
 struct shard_slot {
 	struct siphash print;
 	union shard_extent log;
+	union shard_count count; /* of keys that have a count instead of a log */
 	uint32_t in_use;
 	/* derived: */
 	uint32_t last; /* block of the newest time; nothing when the log is empty */
@@ -68,6 +77,9 @@ bool shard_sound(const struct shard *s, u64 *ret_n_keys);
 struct shard_slot *shard_find(struct shard *s, struct siphash print);
 /* Finds or adds the key, which is then the newest; a full shard gives up its oldest one. */
 struct shard_slot *shard_use(struct shard *s, struct siphash print);
+
+/* Replaces the count of a key. */
+void shard_set_count(struct shard_slot *k, union shard_count count);
 
 /* time_us is not below the newest one, and the log holds less than SHARD_HITS_MAX. */
 void shard_append(struct shard *s, struct shard_slot *k, i64 time_us);

@@ -1,5 +1,5 @@
-/* Exact sliding windows shared by processes: the file, its locks, and what a hit means. The keys
- * and times within a shard belong to shard.c. */
+/* Exact windows shared by processes, sliding or fixed: the file, its locks, and what a hit means.
+ * The keys and times within a shard belong to shard.c. */
 #include "window.h"
 
 #include <errno.h>
@@ -15,11 +15,15 @@
 #include "../core/mapped.h"
 #include "shard.h"
 
-enum { WINDOW_VERSION = 1, SHARDS_MAX = 64, SHARD_KEYS_MIN = 64, LINE = 64 };
+enum { WINDOW_VERSION = 2, SHARDS_MAX = 64, SHARD_KEYS_MIN = 64, LINE = 64 };
 
 /* Hits wait for the shard's lock with a time read before it. What is earlier than the newest hit by
  * no more than this was overtaken on its way; by more, the clock was set back. */
 enum { OVERTAKEN_US = 100 * US_PER_MS };
+
+/* What the parts of a count hold (union shard_count). */
+enum { FIXED_HITS_MAX = (1 << 20) - 1 };
+#define FIXED_START_MAX_MS ((1ULL << 44) - 1)
 
 /* Everything but `seed` and `ready` is the layout: a file where it differs is another's. */
 struct window_head {
@@ -176,12 +180,12 @@ void window_close(struct window_map *map)
 	free(map);
 }
 
-/* Locks a shard; one whose owner was killed inside is mended first. */
-static struct shard lock_shard(struct window_map *map, uint32_t i)
+/* A shard whose lock was asked for, with the result rc; one whose owner was killed inside is mended
+ * first. */
+static struct shard locked_shard(struct window_map *map, uint32_t i, int rc)
 {
 	struct shard_lock *lock = lock_at(map, i);
 	struct shard s = shard_view(lock + 1, map->head->size);
-	int rc = pthread_mutex_lock(&lock->mutex);
 
 	if (rc == EOWNERDEAD) {
 		shard_repair(&s);
@@ -191,6 +195,11 @@ static struct shard lock_shard(struct window_map *map, uint32_t i)
 	if (rc != 0)
 		abort(); /* never of a robust mutex used like this: the memory was overwritten */
 	return s;
+}
+
+static struct shard lock_shard(struct window_map *map, uint32_t i)
+{
+	return locked_shard(map, i, pthread_mutex_lock(&lock_at(map, i)->mutex));
 }
 
 static void unlock_shard(struct window_map *map, uint32_t i)
@@ -250,6 +259,46 @@ struct window_answer window_hit(struct window_map *map, const void *key, size_t 
 	return answer;
 }
 
+/* A window ends by its age, and where the clock was set back before its start. */
+static struct window_answer hit_fixed(struct shard_slot *k, i64 count, i64 window_s, i64 now_us)
+{
+	i64 now_ms = now_us / US_PER_MS, window_ms = window_s * 1000;
+	i64 age_ms = now_ms - (i64)k->count.start_ms;
+	union shard_count next = k->count;
+
+	if (next.n == 0 || age_ms >= window_ms || age_ms < -OVERTAKEN_US / US_PER_MS) {
+		next = (union shard_count){.start_ms = (u64)now_ms & FIXED_START_MAX_MS, .n = 0};
+		age_ms = 0;
+	} else if (age_ms < 0) {
+		age_ms = 0;
+	}
+	if (next.n < FIXED_HITS_MAX)
+		next.n++;
+	shard_set_count(k, next);
+	i64 left_s = (window_ms - age_ms + 999) / 1000;
+	bool admitted = (i64)next.n <= count;
+	return (struct window_answer){
+		.admitted = admitted,
+		.remaining = admitted ? count - (i64)next.n : 0,
+		.retry_after_s = admitted ? 0 : left_s,
+		.reset_s = left_s,
+	};
+}
+
+struct window_answer window_hit_fixed(struct window_map *map, const void *key, size_t key_length,
+	i64 count, i64 window_s, i64 now_us)
+{
+	struct siphash print = siphash(map->head->seed, key, key_length);
+	uint32_t i = shard_of(map, print);
+
+	if (count >= FIXED_HITS_MAX)
+		count = FIXED_HITS_MAX - 1;
+	struct shard s = lock_shard(map, i);
+	struct window_answer answer = hit_fixed(shard_use(&s, print), count, window_s, now_us);
+	unlock_shard(map, i);
+	return answer;
+}
+
 void window_undo(struct window_map *map, const void *key, size_t key_length)
 {
 	struct siphash print = siphash(map->head->seed, key, key_length);
@@ -260,6 +309,21 @@ void window_undo(struct window_map *map, const void *key, size_t key_length)
 	if (k != NULL)
 		shard_drop_newest(&s, k);
 	unlock_shard(map, i);
+}
+
+bool window_answers(struct window_map *map, i64 timeout_ms)
+{
+	i64 until_us = clock_now_us() + timeout_ms * US_PER_MS;
+	struct timespec until = {until_us / US_PER_S, until_us % US_PER_S * 1000};
+
+	for (uint32_t i = 0; i < map->head->n_shards; i++) {
+		int rc = pthread_mutex_timedlock(&lock_at(map, i)->mutex, &until);
+		if (rc == ETIMEDOUT)
+			return false;
+		locked_shard(map, i, rc);
+		unlock_shard(map, i);
+	}
+	return true;
 }
 
 struct window_health window_health(struct window_map *map)

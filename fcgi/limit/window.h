@@ -1,6 +1,6 @@
-/* Exact sliding windows in memory shared by all workers of a host: a log of hit times per key. The
- * file is mapped by every process and outlives each of them; a worker killed inside never blocks
- * the others. */
+/* Exact windows in memory shared by all workers of a host: sliding ones with a log of hit times per
+ * key, fixed ones with a count. The file is mapped by every process and outlives each of them; a
+ * worker killed inside never blocks the others. */
 #ifndef TURNPIKE_WINDOW_H
 #define TURNPIKE_WINDOW_H
 
@@ -17,6 +17,7 @@ struct window_answer {
 	bool admitted;
 	i64 remaining;	   /* hits that still fit, after this one */
 	i64 retry_after_s; /* when not admitted: until one more would pass, at least 1 */
+	i64 reset_s;	   /* fixed windows: until this one ends, 1 .. window_s */
 };
 
 /* One hit of `key` (any bytes; the limit's name is part of it) now_us (wall clock; it survives
@@ -25,8 +26,15 @@ struct window_answer {
  * locks a key out for longer than its window. */
 struct window_answer window_hit(struct window_map *map, const void *key, size_t key_length,
 	i64 count, i64 window_s, i64 now_us);
-/* Takes the newest hit back: a request that failed before it had any effect. */
+/* The same in windows that begin with a key's first hit and end window_s later; refused hits are
+ * counted, too. count < 2^20. A key is used with one of the two kinds only. */
+struct window_answer window_hit_fixed(struct window_map *map, const void *key, size_t key_length,
+	i64 count, i64 window_s, i64 now_us);
+/* Takes the newest hit of a sliding window back: a request that failed before it had any effect. */
 void window_undo(struct window_map *map, const void *key, size_t key_length);
+
+/* Whether every part of the table can be had within timeout_ms. */
+bool window_answers(struct window_map *map, i64 timeout_ms);
 
 struct window_health {
 	bool sound;    /* every link of the table is right */

@@ -61,6 +61,7 @@ static struct req *request_new(struct worker *worker, struct net *net, struct ar
 		.now_us = clock_now_us(),
 		.env = fcgi->envp,
 		.body_stream = fcgi->in,
+		.out_stream = fcgi->out,
 		.client_fd = fcgi->ipcFd,
 	};
 	return r;
@@ -217,6 +218,8 @@ static i64 threads_of(const struct options *o, enum pool pool, i64 *ret_connecti
 	const i64 numbers[POOL_MAX][2] = {
 		[POOL_CORE] = {o->pool_core_threads, o->pool_core_connections},
 		[POOL_AUTH] = {o->pool_auth_threads, o->pool_auth_connections},
+		[POOL_AI] = {o->pool_ai_threads, o->pool_ai_connections},
+		[POOL_TAB] = {o->pool_tab_threads, o->pool_tab_connections},
 		[POOL_OPS] = {o->pool_ops_threads, o->pool_ops_connections},
 		[POOL_SANDBOX] = {o->pool_sandbox_threads, o->pool_sandbox_connections},
 	};
@@ -268,10 +271,27 @@ static void set_up(struct process *p, const char *config, const char *pool_name,
 		die("[server] config_key is not set in %s%s: it protects sign-in codes; "
 		    "`openssl rand -hex 32` makes one",
 			config, "");
-	threads_of(&p->options, p->worker.pool, &n_connections);
+	p->worker.n_threads = (size_t)threads_of(&p->options, p->worker.pool, &n_connections);
 	p->worker.db_pool = db_pool_new(&p->options, (size_t)n_connections);
 	p->worker.started_mono_us = clock_mono_us();
 	open_shared_memory(p, pool_name, slot);
+}
+
+static void start_families(const struct worker *worker)
+{
+	char why[300];
+
+	for (size_t i = 0; families[i] != NULL; i++)
+		if (families[i]->start != NULL &&
+			families[i]->start(worker, why, sizeof(why)) != 0)
+			die("%s%s", why, "");
+}
+
+static void stop_families(const struct worker *worker)
+{
+	for (size_t i = 0; families[i] != NULL; i++)
+		if (families[i]->stop != NULL)
+			families[i]->stop(worker);
 }
 
 static void set_database_gauges(struct db_pool *pool)
@@ -286,7 +306,6 @@ static void set_database_gauges(struct db_pool *pool)
 static void run_threads(struct process *p)
 {
 	i64 n_connections, n = threads_of(&p->options, p->worker.pool, &n_connections);
-	pthread_t thread[512];
 	pthread_attr_t attributes;
 	sigset_t stop_signals;
 	int signal_number;
@@ -296,6 +315,9 @@ static void run_threads(struct process *p)
 	sigaddset(&stop_signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
 	struct tick *tick = tick_start(&p->worker, p->stop_fd);
+	pthread_t *thread = calloc((size_t)n, sizeof(*thread));
+	if (thread == NULL)
+		die("no memory for threads%s%s", "", "");
 	pthread_barrier_init(&all_started, NULL, (unsigned)n + 1);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
@@ -316,6 +338,7 @@ static void run_threads(struct process *p)
 		exit(1);
 	for (i64 i = 0; i < n; i++)
 		pthread_join(thread[i], NULL);
+	free(thread);
 	tick_join(tick);
 	LOG(INFO, "stopped", LOG_NUMBER("threads", n));
 }
@@ -359,7 +382,9 @@ int main(int argc, char **argv)
 	net_global_init();
 	process.stop_fd = eventfd(0, EFD_CLOEXEC);
 	set_up(&process, config, pool, (unsigned)slot);
+	start_families(&process.worker);
 	run_threads(&process);
+	stop_families(&process.worker);
 	db_pool_free(process.worker.db_pool);
 	window_close(process.worker.windows);
 	router_free(process.worker.router);

@@ -32,7 +32,7 @@ static void run_ticks(const struct worker *worker, struct arena *arena)
 		struct fail failure = {.arena = arena};
 		struct db db = {.pool = worker->db_pool, .arena = arena, .fail = &failure};
 		if (families[i]->tick != NULL && serves(worker, families[i]))
-			families[i]->tick(&db);
+			families[i]->tick(worker, &db);
 		arena_reset(arena);
 	}
 }

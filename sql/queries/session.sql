@@ -6,10 +6,10 @@
 -- out: session_id u64, session_public_id str(29), expires_at_us i64, last_seen_at_us i64, user_id u64, public_id str(28),
 --      email str(254)?, display_name str(64)?, plan str(32), founding bool, overage_enabled bool,
 --      allowance_micro i64, topup_micro i64, seats i64?, period_start_at_us i64?, renews_at_us i64?,
---      cancel_at_period_end bool, created_at_us i64
+--      cancel_at_period_end bool, created_at_us i64, suspended_at_us i64?
 SELECT s.session_id, s.public_id AS session_public_id, s.expires_at_us, s.last_seen_at_us, u.user_id, u.public_id,
 	u.email, u.display_name, u.plan, u.founding, u.overage_enabled, u.allowance_micro, u.topup_micro, u.seats,
-	u.period_start_at_us, u.renews_at_us, u.cancel_at_period_end, u.created_at_us
+	u.period_start_at_us, u.renews_at_us, u.cancel_at_period_end, u.created_at_us, u.suspended_at_us
 FROM session s JOIN users u ON u.user_id = s.user_id
 WHERE s.token_hash = ? AND u.deleted_at_us IS NULL;
 

@@ -9,9 +9,9 @@ INSERT INTO usage_event (user_id, client_id, at_us, model, provider, input_token
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- usage_day_add :exec
--- in:  user_id u64, day i64, provider str(64), model str(100), cost_micro i64
-INSERT INTO usage_day (user_id, day, provider, model, calls, cost_micro) VALUES (?, ?, ?, ?, 1, ?)
-ON DUPLICATE KEY UPDATE calls = calls + 1, cost_micro = cost_micro + VALUES(cost_micro);
+-- in:  user_id u64, day i64, provider str(64), model str(100), calls i64, cost_micro i64
+INSERT INTO usage_day (user_id, day, provider, model, calls, cost_micro) VALUES (?, ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE calls = calls + VALUES(calls), cost_micro = cost_micro + VALUES(cost_micro);
 
 -- usage_totals :one
 -- in:  since_day i64, user_id u64

@@ -16,6 +16,7 @@ static struct {
 	enum cut when;
 	unsigned char command;
 	char text[64];
+	unsigned skip; /* packets of any command before the one to cut; 0: by command and text */
 	int listen_fd;
 	const char *server;
 	char path[64];
@@ -37,9 +38,11 @@ static enum cut cut_of(const unsigned char *packet, size_t n)
 
 	pthread_mutex_lock(&proxy.mutex);
 	size_t length = strlen(proxy.text);
-	if (proxy.when != CUT_NEVER && n > COMMAND_AT + length &&
-		packet[COMMAND_AT] == proxy.command &&
-		memcmp(packet + COMMAND_AT + 1, proxy.text, length) == 0) {
+	bool is_it = proxy.skip > 0
+			     ? --proxy.skip == 0
+			     : n > COMMAND_AT + length && packet[COMMAND_AT] == proxy.command &&
+				       memcmp(packet + COMMAND_AT + 1, proxy.text, length) == 0;
+	if (proxy.when != CUT_NEVER && is_it) {
 		when = proxy.when;
 		proxy.when = CUT_NEVER;
 	}
@@ -135,7 +138,24 @@ void support_cut(enum cut when, unsigned char command, const char *text)
 {
 	pthread_mutex_lock(&proxy.mutex);
 	proxy.when = when;
+	proxy.skip = 0;
 	proxy.command = command;
 	snprintf(proxy.text, sizeof(proxy.text), "%s", text != NULL ? text : "");
 	pthread_mutex_unlock(&proxy.mutex);
+}
+
+void support_cut_nth(enum cut when, unsigned n)
+{
+	pthread_mutex_lock(&proxy.mutex);
+	proxy.when = when;
+	proxy.skip = n;
+	pthread_mutex_unlock(&proxy.mutex);
+}
+
+bool support_was_cut(void)
+{
+	pthread_mutex_lock(&proxy.mutex);
+	bool was_cut = proxy.when == CUT_NEVER;
+	pthread_mutex_unlock(&proxy.mutex);
+	return was_cut;
 }

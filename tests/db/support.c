@@ -92,6 +92,11 @@ static void end_turn(void)
 
 bool support_database(void)
 {
+	return support_database_of(SAMPLE_DIR "/migrations");
+}
+
+bool support_database_of(const char *migrations)
+{
 	if (server_socket() == NULL) {
 		fputs("skipped: TURNPIKE_TEST_SOCKET is not set\n", stderr);
 		return false;
@@ -111,7 +116,7 @@ bool support_database(void)
 	struct options o;
 	set_options(&o);
 	FILE *quiet = fopen("/dev/null", "w");
-	int rc = migrate_run(&o, SAMPLE_DIR "/migrations", false, quiet, stderr);
+	int rc = migrate_run(&o, migrations, false, quiet, stderr);
 	fclose(quiet);
 	return rc == 0;
 }
@@ -127,6 +132,11 @@ void support_open(struct support *s, size_t n_connections)
 {
 	support_admin("SET GLOBAL read_only = 0");
 	support_admin("DELETE FROM item");
+	support_connect(s, n_connections);
+}
+
+void support_connect(struct support *s, size_t n_connections)
+{
 	memset(s, 0, sizeof(*s));
 	set_options(&s->options);
 	s->db.pool = db_pool_new(&s->options, n_connections);

@@ -21,6 +21,10 @@ extern atomic_llong support_metric[METRIC_MAX];
 /* Makes the database and the user turnpike_test and applies the sample migrations; false (and a
  * message) when TURNPIKE_TEST_SOCKET is not set. The server must let root in without a password. */
 bool support_database(void);
+/* The same with other migrations: those of the product. */
+bool support_database_of(const char *migrations);
+/* Only a pool of n connections as that user. */
+void support_connect(struct support *s, size_t n_connections);
 /* An empty item table, and a pool of n connections as that user. */
 void support_open(struct support *s, size_t n_connections);
 void support_close(struct support *s);
@@ -42,6 +46,10 @@ void support_proxy(struct support *s);
 /* The next packet with this command byte whose text starts with `text` (may be NULL) is swallowed,
  * or its answer is; then the connection is closed. */
 void support_cut(enum cut when, unsigned char command, const char *text);
+/* The nth packet from now on, whatever it is (1: the next). */
+void support_cut_nth(enum cut when, unsigned n);
+/* Whether the cut has been made. */
+bool support_was_cut(void);
 
 enum { COMMAND_QUERY = 0x03, COMMAND_PREPARE = 0x16, COMMAND_EXECUTE = 0x17 };
 

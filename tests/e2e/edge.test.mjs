@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StandInStack, root } from "./standin/stack.mjs";
 
-const stack = process.env.TURNPIKE_URL ? undefined : new StandInStack(4);
+const stack = process.env.TURNPIKE_URL ? undefined : new StandInStack(2);
 const url = new URL(process.env.TURNPIKE_URL ?? stack.url);
 
 before(() => {

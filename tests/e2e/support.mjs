@@ -195,6 +195,15 @@ export async function turnpike(args, state = STATE) {
   }
 }
 
+// Gives credit as an operator does, in micro-dollars; balances change in no other way.
+export async function credit(email, { topup, allowance }, state = STATE) {
+  for (const [verb, micro] of Object.entries({ grant: topup, allowance })) {
+    if (micro === undefined) continue;
+    const { status, stderr } = await turnpike(["ledger", verb, "--user", email, "--micro", String(micro), "--reason", "test"], state);
+    if (status !== 0) throw new Error(`ledger ${verb}: ${stderr}`);
+  }
+}
+
 export function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -40,8 +40,8 @@ class Sink {
 
 let stack, sink, base;
 before(async () => {
-  stack = await start(8);
-  base = stack.port + 2;
+  stack = await start(20);
+  base = stack.port + 4;
   sink = new Sink(base, stack.file("sink"));
   await sink.start(); // makes its certificate
   await stack.change({ "smtp.url": `smtp://127.0.0.1:${base}`, "smtp.ca_file": sink.ca });

@@ -14,7 +14,7 @@ const ROOT = path.resolve(path.dirname(new URL(import.meta.url).pathname), "../.
 export const BIN = path.resolve(process.env.TURNPIKE_BIN ?? path.join(ROOT, "state/build"));
 const FIRST_PORT = Number(process.env.TURNPIKE_FAULTS_PORT ?? 18200);
 
-// A stack with what tests do to it. `offset` keeps the ports of test files apart; a stack takes two.
+// A stack with what tests do to it. `offset` keeps the ports of test files apart; a stack takes four.
 export async function start(offset, { limits = "dry-run", config } = {}) {
   const stack = Object.assign(new Stack(), await ownStack({ port: FIRST_PORT + offset, limits, bin: BIN }));
   stack.port = FIRST_PORT + offset;

@@ -13,7 +13,7 @@ before(async () => {
 });
 after(() => stack?.down());
 
-const POOLS = ["auth", "core", "ops", "sandbox"];
+const POOLS = ["ai", "auth", "core", "ops", "sandbox", "tab"];
 
 // Waits for another worker in the pool; how long that took.
 async function successor(pool, old) {

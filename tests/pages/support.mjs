@@ -10,6 +10,7 @@ import {
   URL_BASE,
   Visitor,
   codeOf,
+  credit,
   mailTo,
   randomAddress,
   randomEmail,
@@ -198,8 +199,8 @@ export async function useForAMonth(token) {
 /** What a payment leaves behind, written as the payment's webhook will write it. */
 export async function subscribe(email) {
   const now = Date.now() * 1000;
-  await sql(`UPDATE users SET plan = 'pro', founding = TRUE, allowance_micro = 12340000,
-    topup_micro = 50000, period_start_at_us = ${now}, renews_at_us = 1798761600000000
+  await credit(email, { topup: 50000, allowance: 12340000 });
+  await sql(`UPDATE users SET plan = 'pro', founding = TRUE, period_start_at_us = ${now}, renews_at_us = 1798761600000000
     WHERE email = '${email}'`);
   const orders = [
     ["subscription", 2000, "paid", `${base}/status?invoice=1`, 0],

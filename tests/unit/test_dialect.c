@@ -150,7 +150,7 @@ static void test_answers(void **state)
 		print_message("  %s\n", cases[i].name);
 		buf_init(&out, &arena, 0);
 		cases[i].make(&f);
-		dialect_product.render(&f, &out);
+		dialect_product.render(&f, &(struct dialect_form){0}, &out);
 		assert_string_equal(out.data, cases[i].text);
 		assert_null(json_check(&arena, out.data, out.length));
 		arena_reset(&arena);
@@ -169,7 +169,7 @@ static void test_all_are_json(void **state)
 		make_faults(&f);
 		f.code = (enum error)i;
 		f.retry_after_s = 3;
-		dialect_product.render(&f, &out);
+		dialect_product.render(&f, &(struct dialect_form){0}, &out);
 		assert_null(json_check(&arena, out.data, out.length));
 		arena_reset(&arena);
 	}

@@ -30,11 +30,14 @@ static const struct route plain = {.method = GET, .out = &item_schema, .status =
 			  page = {.method = GET, .status = 302, .flags = PAGE},
 			  shared = {.method = GET, .status = 200, .flags = PUBLIC_CORS};
 
+static const struct family family = {.name = "product", .dialect = &dialect_product};
+
 static struct req *request(const struct route *route)
 {
 	struct req *r = world_request(&world, "GET", "/");
 
 	r->route = route;
+	r->family = route != NULL ? &family : NULL;
 	world.options.public_url = "https://turnpike.example";
 	return r;
 }

@@ -162,20 +162,20 @@ static void test_answers(void **state)
 		i64 at_us, count, window_s;
 		struct window_answer due;
 	} cases[] = {
-		{"first", 0, 2, 60, {true, 1, 0}},
-		{"second", 500000, 2, 60, {true, 0, 0}},
-		{"third waits the whole window, rounded up", 500001, 2, 60, {false, 0, 60}},
-		{"a microsecond before the edge", 60000000 - 1, 2, 60, {false, 0, 1}},
-		{"at the edge", 60000000, 2, 60, {true, 0, 0}},
-		{"the second one has half a second left", 60000000, 2, 60, {false, 0, 1}},
-		{"and goes", 60500000, 2, 60, {true, 0, 0}},
-		{"59 s and a little", 61000001, 2, 60, {false, 0, 59}},
-		{"exactly 59 s", 61000000, 2, 60, {false, 0, 59}},
-		{"count lowered: both must go", 61000000, 1, 60, {false, 0, 60}},
-		{"count raised", 61000000, 3, 60, {true, 0, 0}},
-		{"window narrowed", 61000001, 1, 1, {false, 0, 1}},
-		{"never", 99000000, 0, 30, {false, 0, 30}},
-		{"a day later", S_TO_US(86400), 2, 60, {true, 1, 0}},
+		{"first", 0, 2, 60, {true, 1, 0, 0}},
+		{"second", 500000, 2, 60, {true, 0, 0, 0}},
+		{"third waits the whole window, rounded up", 500001, 2, 60, {false, 0, 60, 0}},
+		{"a microsecond before the edge", 60000000 - 1, 2, 60, {false, 0, 1, 0}},
+		{"at the edge", 60000000, 2, 60, {true, 0, 0, 0}},
+		{"the second one has half a second left", 60000000, 2, 60, {false, 0, 1, 0}},
+		{"and goes", 60500000, 2, 60, {true, 0, 0, 0}},
+		{"59 s and a little", 61000001, 2, 60, {false, 0, 59, 0}},
+		{"exactly 59 s", 61000000, 2, 60, {false, 0, 59, 0}},
+		{"count lowered: both must go", 61000000, 1, 60, {false, 0, 60, 0}},
+		{"count raised", 61000000, 3, 60, {true, 0, 0, 0}},
+		{"window narrowed", 61000001, 1, 1, {false, 0, 1, 0}},
+		{"never", 99000000, 0, 30, {false, 0, 30, 0}},
+		{"a day later", S_TO_US(86400), 2, 60, {true, 1, 0, 0}},
 	};
 	struct window_map *map = fresh(100);
 

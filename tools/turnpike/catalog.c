@@ -1,15 +1,17 @@
 /* turnpike catalog: loading and showing what is sold. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "../../domain/catalog.h"
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/core/str.h"
-#include "../../fcgi/http/dialect.h"
 #include "gen/sql.h"
 #include "turnpike.h"
 
 enum { FILE_MAX_BYTES = 4 * 1024 * 1024 };
+#define UNIX_TIME_MAX 253402300799 /* the end of the year 9999 */
 
 static char *read_file(struct arena *a, const char *path, size_t *ret_length)
 {
@@ -23,58 +25,31 @@ static char *read_file(struct arena *a, const char *path, size_t *ret_length)
 	return text;
 }
 
-static void print_change(
-	const char *kind, const char *id, const struct opt_i64 *before, i64 after, int *ret_n)
+/* The catalog in force; without one: nothing. */
+static int read_current(struct command_context *c, i64 now_us, struct catalog_current_row *ret,
+	struct catalog_file *ret_file)
 {
-	if (before->has && before->value == after)
-		return;
-	++*ret_n;
-	if (before->has)
-		printf("  %s %s: %lld -> %lld cents\n", kind, id, (long long)before->value,
-			(long long)after);
+	int rc = sql_catalog_current(&c->db, now_us, ret);
+
+	*ret_file = (struct catalog_file){0};
+	if (rc == SQL_NONE)
+		*ret = (struct catalog_current_row){0};
 	else
-		printf("  %s %s: new, %lld cents\n", kind, id, (long long)after);
+		TRY(rc);
+	return rc == SQL_NONE ? 0 : catalog_fetch(&c->db, ret->catalog_id, ret_file);
 }
 
-/* What changes for customers: prices of plans and top-ups that are new, dearer, cheaper or gone. */
 static int print_diff(struct command_context *c, const struct catalog_file *file, i64 now_us)
 {
 	struct catalog_current_row current;
-	struct catalog_plans_row *plan = NULL;
-	struct catalog_topups_row *topup = NULL;
-	size_t n_plans = 0, n_topups = 0;
-	int n = 0, rc = sql_catalog_current(&c->db, now_us, &current);
+	struct catalog_file in_force;
+	struct buf lines;
 
-	if (rc == 0) {
-		TRY(sql_catalog_plans(&c->db, current.catalog_id, &plan, &n_plans));
-		TRY(sql_catalog_topups(&c->db, current.catalog_id, &topup, &n_topups));
-	} else if (rc != SQL_NONE) {
-		return rc;
-	}
-	for (size_t i = 0; i < file->n_plans; i++) {
-		struct opt_i64 before = {false, 0};
-		for (size_t j = 0; j < n_plans; j++)
-			if (str_equal(plan[j].plan_id, file->plans[i].id))
-				before = (struct opt_i64){true, plan[j].price_cents};
-		print_change("plan", file->plans[i].id, &before, file->plans[i].price_cents, &n);
-	}
-	for (size_t i = 0; i < file->n_topups; i++) {
-		struct opt_i64 before = {false, 0};
-		for (size_t j = 0; j < n_topups; j++)
-			if (str_equal(topup[j].topup_id, file->topups[i].id))
-				before = (struct opt_i64){true, topup[j].price_cents};
-		print_change(
-			"top-up", file->topups[i].id, &before, file->topups[i].price_cents, &n);
-	}
-	for (size_t j = 0; j < n_plans; j++) {
-		bool kept = false;
-		for (size_t i = 0; i < file->n_plans; i++)
-			kept = kept || str_equal(plan[j].plan_id, file->plans[i].id);
-		if (!kept)
-			n++, printf("  plan %s: no longer sold\n", plan[j].plan_id);
-	}
-	if (n == 0)
-		puts("  no price changes");
+	TRY(read_current(c, now_us, &current, &in_force));
+	buf_init(&lines, &c->arena, 4096);
+	if (catalog_diff(&c->arena, &in_force, file, &lines) == 0)
+		puts("  no changes");
+	fputs(lines.data, stdout);
 	return 0;
 }
 
@@ -94,9 +69,11 @@ static void print_outcome(
 			(unsigned long long)stored->current_id);
 }
 
-static int load(struct command_context *c, const char *path, bool dry_run)
+static int load(
+	struct command_context *c, const char *path, struct opt_i64 effective_at, bool dry_run)
 {
 	struct catalog_file file;
+	struct catalog_faults faults;
 	size_t length = 0;
 	struct catalog_stored stored;
 	i64 now_us = clock_now_us();
@@ -106,13 +83,16 @@ static int load(struct command_context *c, const char *path, bool dry_run)
 		perror(path);
 		return EXIT_FAILED;
 	}
-	if (catalog_parse(&c->arena, text, length, &file, &c->fail) != 0) {
-		struct buf message;
-		buf_init(&message, &c->arena, 200);
-		dialect_message(&c->fail, &message);
-		fprintf(stderr, "%s: %s\nNothing was loaded.\n", path, message.data);
+	if (!catalog_parse(&c->arena, &c->options, text, length, &file, &faults)) {
+		for (size_t i = 0; i < faults.n; i++)
+			fprintf(stderr, "%s: %s: %s\n", path, faults.fault[i].path,
+				faults.fault[i].text);
+		fprintf(stderr, "%zu %s. Nothing was loaded.\n", faults.n,
+			faults.n == 1 ? "fault" : "faults");
 		return EXIT_FAILED;
 	}
+	if (effective_at.has)
+		catalog_set_effective(&file, effective_at.value);
 	if (dry_run && catalog_check_time(&c->db, &file, now_us) != 0)
 		return command_failed(c, "The catalog would not be stored");
 	if (print_diff(c, &file, now_us) != 0)
@@ -127,33 +107,96 @@ static int load(struct command_context *c, const char *path, bool dry_run)
 	return EXIT_FINE;
 }
 
+static void show_plans(const struct catalog_file *file)
+{
+	for (size_t i = 0; i < file->n_plans; i++)
+		printf("  plan     %-12s %8lld cents / %s%s\n", file->plans[i].id,
+			(long long)file->plans[i].price_cents, file->plans[i].interval,
+			file->plans[i].listed.value ? "" : " (not listed)");
+	for (size_t i = 0; i < file->n_topups; i++)
+		printf("  topup    %-12s %8lld cents for %lld\n", file->topups[i].id,
+			(long long)file->topups[i].price_cents,
+			(long long)file->topups[i].credits_cents);
+	for (size_t i = 0; i < file->n_tiers; i++)
+		printf("  tier     %-12s plan %s%s\n", file->tiers[i].id, file->tiers[i].plan,
+			file->tiers[i].active.value ? "" : " (not active)");
+	for (size_t i = 0; i < file->n_packs; i++)
+		printf("  pack     %-12s %8lld cents for %lld credits%s\n", file->packs[i].id,
+			(long long)file->packs[i].price_cents, (long long)file->packs[i].credits,
+			file->packs[i].active.value ? "" : " (not active)");
+}
+
+static double usd(i64 micro)
+{
+	return (double)micro / 1e6;
+}
+
+static void show_models(const struct catalog_file *file)
+{
+	for (size_t i = 0; i < file->n_providers; i++) {
+		const struct catalog_file_provider *p = &file->providers[i];
+		printf("  provider %-12s %s at %s\n", p->id, p->dialect, p->base_url);
+		for (size_t k = 0; k < p->n_keys; k++)
+			printf("    key    %-12s %s%s\n", p->keys[k].label, p->keys[k].secret_file,
+				access(p->keys[k].secret_file, R_OK) == 0 ? ""
+									  : " (not readable here)");
+	}
+	for (size_t i = 0; i < file->n_models; i++) {
+		const struct catalog_file_model *m = &file->models[i];
+		printf("  model    %-20s %g in, %g out USD per million tokens%s%s\n", m->id,
+			usd(m->price.input.value), usd(m->price.output.value),
+			m->deprecated.value ? " (deprecated)" : "",
+			m->enabled.value ? "" : " (not enabled)");
+		for (size_t r = 0; r < m->n_routes; r++)
+			printf("    route  %-12s %s\n", m->routes[r].provider,
+				m->routes[r].upstream_model);
+	}
+}
+
 static int show(struct command_context *c)
 {
 	struct catalog_current_row current;
-	struct catalog_plans_row *plan;
-	size_t n;
-	int rc = sql_catalog_current(&c->db, clock_now_us(), &current);
+	struct catalog_file file;
 
-	if (rc == SQL_NONE) {
+	if (read_current(c, clock_now_us(), &current, &file) != 0)
+		return command_failed(c, "The catalog could not be read");
+	if (current.catalog_id == 0) {
 		puts("Nothing is sold yet: turnpike catalog load FILE");
 		return EXIT_FINE;
 	}
-	if (rc != 0 || sql_catalog_plans(&c->db, current.catalog_id, &plan, &n) != 0)
-		return command_failed(c, "The catalog could not be read");
 	printf("version %llu, in effect since %s\n", (unsigned long long)current.catalog_id,
 		clock_iso8601(&c->arena, current.effective_at_us));
-	for (size_t i = 0; i < n; i++)
-		printf("  %-12s %8lld cents / %s%s\n", plan[i].plan_id,
-			(long long)plan[i].price_cents, plan[i].billing_interval,
-			plan[i].is_listed ? "" : " (not listed)");
+	show_plans(&file);
+	show_models(&file);
 	return EXIT_FINE;
+}
+
+/* "2026-08-01T00:00:00Z" or Unix seconds. */
+static bool read_time(const char *text, i64 *ret_s)
+{
+	struct tm tm = {0};
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	if (end != NULL && *end == '\0')
+		*ret_s = (i64)timegm(&tm);
+	else if (!str_to_i64(text, ret_s))
+		return false;
+	return *ret_s >= 0 && *ret_s <= UNIX_TIME_MAX;
 }
 
 int command_catalog(struct command_context *c, int argc, char **argv)
 {
+	const char *when = argument(argc, argv, "--effective", NULL);
+	struct opt_i64 effective_at = {when != NULL, 0};
+
 	if (argc == 2 && str_equal(argv[1], "show"))
 		return show(c);
+	if (when != NULL && !read_time(when, &effective_at.value)) {
+		fputs("--effective takes a time such as 2026-08-01T00:00:00Z, or Unix seconds\n",
+			stderr);
+		return EXIT_USAGE;
+	}
 	if (argc >= 3 && str_equal(argv[1], "load"))
-		return load(c, argv[2], has_flag(argc, argv, "--dry-run"));
-	return command_usage("catalog load FILE [--dry-run] | catalog show");
+		return load(c, argv[2], effective_at, has_flag(argc, argv, "--dry-run"));
+	return command_usage("catalog load FILE [--dry-run] [--effective TIME] | catalog show");
 }

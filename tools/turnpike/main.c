@@ -23,11 +23,16 @@ static const struct command {
 	bool need_config;
 	const char *text;
 } commands[] = {
-	{"catalog", command_catalog, true, "catalog load FILE [--dry-run] | show: what is sold"},
+	{"catalog", command_catalog, true,
+		"catalog load FILE [--dry-run] [--effective TIME] | show: what is sold"},
 	{"doctor", command_doctor, true,
 		"doctor: check this installation; every fault with its fix"},
+	{"ide-token", command_ide_token, true,
+		"ide-token create|list --user EMAIL | revoke TOKEN: tokens of the IDE"},
 	{"incident", command_incident, true,
 		"incident open|update|resolve|pin|unpin|list: the status page"},
+	{"ledger", command_ledger, true,
+		"ledger verify|grant|adjust|refund|balance|explain: the books, and users' credit"},
 	{"migrate", command_migrate, true,
 		"migrate [--dry-run] [--dir DIR]: bring the database up to date"},
 	{"nginx", command_nginx, true,
@@ -41,6 +46,7 @@ static const struct command {
 		"release add|list|pause|resume|rollout: builds of the IDE"},
 	{"routes", command_routes, false,
 		"routes: family, method and path of every route, tab-separated"},
+	{"user", command_user, true, "user suspend|resume EMAIL: who may use their account"},
 };
 
 const char *argument(int argc, char **argv, const char *name, const char *fallback)

@@ -19,7 +19,8 @@ struct place {
 	const struct family *family;
 	const struct route *route;
 	enum pool pool;
-	enum limit_id limit; /* as nginx counts it */
+	enum limit_id limit;   /* as nginx counts it */
+	enum limit_id general; /* the family's, which counts beside it; LIMIT_NONE: none */
 	size_t body_bytes;
 	bool is_stream;
 	int cache_s;
@@ -66,6 +67,63 @@ static void write_zones(FILE *out)
 	}
 }
 
+static bool dialect_is_first(size_t f)
+{
+	for (size_t g = 0; g < f; g++)
+		if (families[g]->dialect == families[f]->dialect)
+			return false;
+	return true;
+}
+
+/* In which dialect nginx itself refuses an address, and which request ids it takes. The first
+ * family's dialect is for all that belongs to none. */
+static void write_dialects(FILE *out)
+{
+	const struct dialect *usual = families[0]->dialect;
+
+	fputs("map $uri $turnpike_dialect {\n", out);
+	for (size_t f = 0; families[f] != NULL; f++) {
+		const struct dialect *dialect = families[f]->dialect;
+		if (dialect == usual)
+			continue;
+		for (const char *const *p = families[f]->prefix; *p != NULL; p++)
+			fprintf(out, "\t~^%s %s;\n", *p, dialect->name);
+		fprintf(out, "\t~^/\\.error/%s/ %s;\n", dialect->name, dialect->name);
+	}
+	fprintf(out,
+		"\tdefault %s;\n}\n"
+		"map $request_id $turnpike_short_id {\n"
+		"\t\"~^(?<turnpike_id24>.{24})\" \"req_$turnpike_id24\";\n}\n"
+		"# A request id travels with the request and comes back on every answer; a client "
+		"may bring its own.\n"
+		"map $turnpike_dialect:$http_x_request_id $turnpike_request_id {\n",
+		usual->name);
+	for (size_t f = 0; families[f] != NULL; f++) {
+		const struct dialect *dialect = families[f]->dialect;
+		if (!dialect_is_first(f))
+			continue;
+		fprintf(out, "\t\"~^%s:%s$\" $http_x_request_id;\n", dialect->name,
+			dialect->request_id);
+		if (dialect != usual)
+			fprintf(out, "\t\"~^%s:\" %s;\n", dialect->name, dialect->fresh_request_id);
+	}
+	fprintf(out, "\tdefault %s;\n}\n", usual->fresh_request_id);
+}
+
+/* The origin that may read an answer of nginx itself, or nothing. */
+static void write_origins(const struct options *o, FILE *out)
+{
+	fprintf(out, "map $http_origin $turnpike_cors_origin {\n\t\"%s\" $http_origin;\n",
+		o->public_url);
+	for (const char *p = o->cors_origins; *p != '\0';) {
+		int length = (int)strcspn(p, " ");
+		fprintf(out, "\t\"%.*s\" $http_origin;\n", length, p);
+		p += length;
+		p += strspn(p, " ");
+	}
+	fputs("\tdefault \"\";\n}\n", out);
+}
+
 /* A group of an IPv6 address. */
 #define H "[0-9a-f]+"
 
@@ -91,6 +149,8 @@ void nginx_write_http(const struct options *o, FILE *out)
 	if (str_equal(o->limits_mode, "dry-run"))
 		fputs("limit_req_dry_run on;\n", out);
 	write_zones(out);
+	write_dialects(out);
+	write_origins(o, out);
 	for (int pool = 0; pool < POOL_MAX; pool++)
 		if (is_served(o, (enum pool)pool))
 			fprintf(out, "upstream turnpike_%s {\n\tserver unix:%s/run/%s.sock;\n}\n",
@@ -112,18 +172,25 @@ static void write_error_pages(const struct place *p, const char *indent, FILE *o
 		limit_table[p->limit].name);
 }
 
+static void write_limit(enum limit_id limit, const char *indent, FILE *out)
+{
+	const struct limit_row *l = &limit_table[limit];
+
+	if (nginx_counts(limit))
+		fprintf(out, "%slimit_req zone=turnpike_%s burst=%lld nodelay;\n", indent, l->name,
+			(long long)nginx_count(l) - 1);
+}
+
 static void write_settings(const struct place *p, const char *indent, FILE *out)
 {
-	const struct limit_row *l = &limit_table[p->limit];
-
 	fprintf(out, "%sset $turnpike_family %s;\n%sset $turnpike_pool %s;\n", indent,
 		p->family->name, indent, pool_names[p->pool]);
 	if ((p->route->flags & OPERATOR) != 0) /* whom turnpike-http.conf lists */
 		fprintf(out, "%sif ($turnpike_is_operator = 0) {\n%s\treturn 404;\n%s}\n", indent,
 			indent, indent);
-	if (nginx_counts(p->limit))
-		fprintf(out, "%slimit_req zone=turnpike_%s burst=%lld nodelay;\n", indent, l->name,
-			(long long)nginx_count(l) - 1);
+	write_limit(p->limit, indent, out);
+	if (p->general != p->limit)
+		write_limit(p->general, indent, out);
 	if (p->body_bytes != BODY_DEFAULT_BYTES)
 		fprintf(out, "%sclient_max_body_size %zu;\n", indent, p->body_bytes);
 	if (p->is_stream)
@@ -145,12 +212,15 @@ static struct place place_of(const struct family *family, const struct route *ro
 		.family = family,
 		.route = route,
 		.pool = route_pool(family, route),
-		.limit = nginx_counts(route->limit) ? route->limit : LIMIT_GENERAL,
+		.general = family->limit,
 		.body_bytes = BODY_DEFAULT_BYTES,
 	};
 
+	p.limit = family->limit != LIMIT_NONE ? family->limit : LIMIT_GENERAL;
+	if (nginx_counts(route->limit))
+		p.limit = route->limit;
 	if (route->limit == LIMIT_NONE)
-		p.limit = LIMIT_NONE;
+		p.limit = p.general = LIMIT_NONE;
 	/* All methods of a path share its location: the widest of them counts. */
 	for (size_t i = 0; i < family->n_routes; i++) {
 		const struct route *other = &family->route[i];
@@ -172,13 +242,13 @@ static bool same_settings(const struct place *a, const struct place *b)
 }
 
 /* "/api/x/{id}/y" as "^/api/x/[^/]+/y/?$". */
-static void write_regex(const char *path, FILE *out)
+static void write_regex(const struct route *route, FILE *out)
 {
 	fputc('^', out);
-	for (const char *p = path; *p != '\0'; p++) {
+	for (const char *p = route->path; *p != '\0'; p++) {
 		if (*p == '{') {
-			fputs("[^/]+", out);
 			p += strcspn(p, "}");
+			fputs((route->flags & REST) != 0 && p[1] == '\0' ? ".+" : "[^/]+", out);
 		} else {
 			if (strchr(".+*?()[]|^$\\", *p) != NULL)
 				fputc('\\', out);
@@ -216,7 +286,7 @@ static void write_prefix(const struct place *place, size_t n, FILE *out)
 	} else {
 		for (size_t i = 0; i < n; i++) {
 			fputs("\tlocation ~ ", out);
-			write_regex(place[i].route->path, out);
+			write_regex(place[i].route, out);
 			fputs(" {\n", out);
 			write_settings(&place[i], "\t\t", out);
 			fputs("\t}\n", out);
@@ -273,8 +343,7 @@ void nginx_write_locations(const struct options *o, struct arena *arena, FILE *o
 
 	fputs("# Generated by `turnpike nginx`; changes belong into turnpike.conf.\n", out);
 	for (size_t i = 0; i < ARRAY_LEN(early); i++)
-		fprintf(out, "error_page %d = /.error/%s/%d;\n", early[i], dialect_product.name,
-			early[i]);
+		fprintf(out, "error_page %d = /.error/$turnpike_dialect/%d;\n", early[i], early[i]);
 	write_routes(o, arena, out);
 	fprintf(out,
 		"location = /.well-known/openapi.json {\n\tinclude turnpike/headers-api.conf;\n"
@@ -285,13 +354,9 @@ void nginx_write_locations(const struct options *o, struct arena *arena, FILE *o
 		"\talias %s/openapi.json;\n}\n",
 		o->state_dir);
 	fputs("location / {\n\treturn 404;\n}\n", out);
-	for (size_t f = 0; families[f] != NULL; f++) {
-		bool written = false;
-		for (size_t g = 0; g < f; g++)
-			written = written || families[g]->dialect == families[f]->dialect;
-		if (!written)
+	for (size_t f = 0; families[f] != NULL; f++)
+		if (dialect_is_first(f))
 			nginx_write_errors(families[f]->dialect, arena, out);
-	}
 }
 
 /* Written beside and renamed, so that a reload never reads half a file. */

@@ -16,14 +16,39 @@ static void write_quoted(const char *text, FILE *out)
 	}
 }
 
-static void write_error(const struct dialect *dialect, enum error code, int status,
-	const char *suffix, i64 retry_after_s, struct arena *arena, FILE *out)
+static void write_body(const struct dialect *dialect, const struct fail *failure, bool is_openai,
+	const char *indent, FILE *out)
 {
-	struct fail failure = {.arena = arena, .code = code, .retry_after_s = retry_after_s};
+	struct dialect_form form = {"$turnpike_request_id", is_openai};
 	struct buf body;
 
-	buf_init(&body, arena, 256);
-	dialect->render(&failure, &body);
+	buf_init(&body, failure->arena, 256);
+	dialect->render(failure, &form, &body);
+	fprintf(out, "%sreturn %d '", indent, error_table[failure->code].status);
+	write_quoted(body.data, out);
+	fputs("';\n", out);
+}
+
+/* Nothing tells what is left of a window that nginx's own counting cut short: at most all of it. */
+static void write_rate(const struct limit_row *l, FILE *out)
+{
+	long long count = (long long)l->count, window_s = (long long)l->window_s;
+
+	fprintf(out,
+		"\tadd_header RateLimit-Policy \"%lld;w=%lld\" always;\n"
+		"\tadd_header RateLimit-Limit %lld always;\n"
+		"\tadd_header RateLimit-Remaining 0 always;\n"
+		"\tadd_header RateLimit-Reset %lld always;\n"
+		"\tadd_header RateLimit \"limit=%lld, remaining=0, reset=%lld\" always;\n",
+		count, window_s, count, window_s, count, window_s);
+}
+
+static void write_error(const struct dialect *dialect, enum error code, int status,
+	const struct limit_row *limit, i64 retry_after_s, struct arena *arena, FILE *out)
+{
+	struct fail failure = {.arena = arena, .code = code, .retry_after_s = retry_after_s};
+	const char *suffix = limit != NULL ? arena_printf(arena, "/%s", limit->name) : "";
+
 	fprintf(out,
 		"location = /.error/%s/%d%s {\n\tinternal;\n\tdefault_type application/json;\n"
 		"\tclient_max_body_size 0;\n" /* else a large body makes a second error of it */
@@ -34,9 +59,17 @@ static void write_error(const struct dialect *dialect, enum error code, int stat
 		fputs("\tadd_header Allow $turnpike_allow always;\n", out);
 	if (retry_after_s > 0 && dialect->retry_after)
 		fprintf(out, "\tadd_header Retry-After %lld always;\n", (long long)retry_after_s);
-	fprintf(out, "\treturn %d '", error_table[code].status);
-	write_quoted(body.data, out);
-	fputs("';\n}\n", out);
+	if (limit != NULL && dialect->rate_headers)
+		write_rate(limit, out);
+	if (dialect->has_openai) {
+		fputs("\tadd_header Access-Control-Allow-Origin $turnpike_cors_origin always;\n"
+		      "\tif ($http_x_error_format ~* ^openai$) {\n",
+			out);
+		write_body(dialect, &failure, true, "\t\t", out);
+		fputs("\t}\n", out);
+	}
+	write_body(dialect, &failure, false, "\t", out);
+	fputs("}\n", out);
 }
 
 void nginx_write_errors(const struct dialect *dialect, struct arena *arena, FILE *out)
@@ -63,13 +96,12 @@ void nginx_write_errors(const struct dialect *dialect, struct arena *arena, FILE
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(errors); i++)
-		write_error(dialect, errors[i].code, errors[i].nginx_status, "",
+		write_error(dialect, errors[i].code, errors[i].nginx_status, NULL,
 			errors[i].retry_after_s, arena, out);
 	for (size_t i = 0; i < LIMIT_MAX; i++) {
 		const struct limit_row *l = &limit_table[i];
 		if (nginx_counts((enum limit_id)i))
-			write_error(dialect, E_RATE_LIMITED, 429,
-				arena_printf(arena, "/%s", l->name), nginx_retry_after_s(l), arena,
+			write_error(dialect, E_RATE_LIMITED, 429, l, nginx_retry_after_s(l), arena,
 				out);
 	}
 }

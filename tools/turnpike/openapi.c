@@ -102,7 +102,14 @@ static void put_success(const struct route *route, struct components *c, struct 
 			route->produces);
 	}
 	buf_char(out, '}');
-	if (route->other_status != 0)
+	if (route->other_status >= 400) { /* the same shape, with bad news */
+		buf_printf(out,
+			",\"%d\":{\"description\":\"Not now\",\"content\":{"
+			"\"application/json\":{\"schema\":",
+			route->other_status);
+		openapi_put_ref(route->out->name, out);
+		buf_str(out, "}}}");
+	} else if (route->other_status != 0)
 		buf_printf(out, ",\"%d\":{\"description\":\"%s\"}", route->other_status,
 			route->other_status == 304 ? "What the client has is current"
 						   : "Nothing newer");
@@ -113,14 +120,16 @@ static void put_success(const struct route *route, struct components *c, struct 
 static size_t failure_statuses(const struct route *route, int *ret)
 {
 	size_t n = 0;
-	int candidate[ROUTE_ERRORS_MAX + 8];
+	int candidate[ROUTE_ERRORS_MAX + 9];
 
 	for (size_t i = 0; i < ROUTE_ERRORS_MAX && route->errors[i] != E_OK; i++)
 		candidate[n++] = error_table[route->errors[i]].status;
 	if (route->in != NULL)
 		candidate[n++] = 400;
-	if (route->auth != AUTH_NONE)
+	if (route->auth != AUTH_NONE) {
 		candidate[n++] = 401;
+		candidate[n++] = 403;
+	}
 	if (has_body(route->in)) {
 		candidate[n++] = 413;
 		candidate[n++] = 415;
@@ -165,7 +174,7 @@ static void put_failure_text(
 static void put_failures(
 	const struct family *family, const struct route *route, struct arena *a, struct buf *out)
 {
-	int status[ROUTE_ERRORS_MAX + 8];
+	int status[ROUTE_ERRORS_MAX + 9];
 	size_t n = failure_statuses(route, status);
 
 	for (size_t i = 0; i < n; i++) {
@@ -215,6 +224,8 @@ static void put_operation(const struct family *family, const struct route *route
 	buf_json(out, route->summary);
 	if (route->auth == AUTH_NONE)
 		buf_str(out, ",\"security\":[]");
+	else if (route->auth == AUTH_OPTIONAL)
+		buf_printf(out, ",\"security\":[{},{\"%s\":[]}]", auth_table[route->auth].scheme);
 	else
 		buf_printf(out, ",\"security\":[{\"%s\":[]}]", auth_table[route->auth].scheme);
 	put_parameters(route, out);
@@ -303,6 +314,8 @@ void openapi_write(const struct options *options, struct arena *arena, struct bu
 	put_paths(&c, arena, out);
 	buf_str(out, "},\"components\":{\"securitySchemes\":{");
 	for (size_t i = AUTH_NONE + 1; i < AUTH_MAX; i++) {
+		if (i > 0 && str_equal(auth_table[i].scheme, auth_table[i - 1].scheme))
+			continue; /* kinds with the same scheme are neighbours */
 		buf_printf(out,
 			"%s\"%s\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":",
 			i > AUTH_NONE + 1 ? "," : "", auth_table[i].scheme);

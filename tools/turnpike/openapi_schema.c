@@ -52,6 +52,7 @@ void openapi_put_type(const struct field *f, struct buf *out)
 		buf_str(out, "\"type\":\"integer\",\"format\":\"int64\"");
 		break;
 	case FIELD_USD_MICRO:
+	case FIELD_OPT_USD_MICRO:
 	case FIELD_CENTS_EXACT:
 		buf_str(out, "\"type\":\"number\"");
 		break;

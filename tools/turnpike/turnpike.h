@@ -22,7 +22,9 @@ enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_FAILED = 70 };
 #define COMMAND(name) int command_##name(struct command_context *c, int argc, char **argv)
 COMMAND(catalog);
 COMMAND(doctor);
+COMMAND(ide_token);
 COMMAND(incident);
+COMMAND(ledger);
 COMMAND(migrate);
 COMMAND(nginx);
 COMMAND(openapi);
@@ -30,6 +32,7 @@ COMMAND(options);
 COMMAND(outbox);
 COMMAND(release);
 COMMAND(routes);
+COMMAND(user);
 #undef COMMAND
 
 /* The value of `--name VALUE` in argv, or fallback; each may stand once. */

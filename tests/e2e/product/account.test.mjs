@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { STATE, Visitor, codeOf, mailTo, randomEmail, signIn, sql } from "../support.mjs";
+import { STATE, Visitor, codeOf, credit, mailTo, randomEmail, signIn, sql } from "../support.mjs";
 
 const run = promisify(execFile);
 const DAY_S = 86400;
@@ -46,7 +46,8 @@ test("a new account is free, empty and has every field of the contract", async (
 test("me shows a subscription: cents rounded down from micro-dollars, and its period", async () => {
   const person = await signIn();
   const renews = now_s() + 20 * DAY_S;
-  await sql(`UPDATE users SET plan = 'team', allowance_micro = 12349999, topup_micro = 5000000, founding = 1, seats = 7,
+  await credit(person.email, { topup: 5000000, allowance: 12349999 });
+  await sql(`UPDATE users SET plan = 'team', founding = 1, seats = 7,
     period_start_at_us = ${renews - 30 * DAY_S} * 1000000, renews_at_us = ${renews} * 1000000 + 999999,
     cancel_at_period_end = 1 WHERE user_id = ${await userId(person)}`);
   const { body } = await person.get("/api/account/me");

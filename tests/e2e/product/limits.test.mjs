@@ -269,7 +269,7 @@ describe("with other numbers", () => {
 });
 
 test("the dry run counts and tells, and refuses nobody", async () => {
-  const stack = await ownStack({ port: OWN_PORT + 2, limits: "dry-run", settings: (conf) => conf.replace(/^mode = dry-run$/m, "mode = dry-run\ngeneral = 20/60") });
+  const stack = await ownStack({ port: OWN_PORT + 4, limits: "dry-run", settings: (conf) => conf.replace(/^mode = dry-run$/m, "mode = dry-run\ngeneral = 20/60") });
   try {
     const visitor = new Visitor(), email = randomEmail();
     const codes = await Promise.all(Array.from({ length: 30 }, () => visitor.post(`${stack.url}/api/auth/request-code`, { email }, { check: false })));

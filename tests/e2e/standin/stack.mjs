@@ -13,7 +13,7 @@ const first_port = Number(process.env.TURNPIKE_TEST_PORT ?? 18600);
 
 export class StandInStack {
   constructor(number) {
-    this.port = first_port + 2 * number;
+    this.port = first_port + 4 * number;
     this.url = `http://127.0.0.1:${this.port}`;
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), "stack-"));
     this.state = path.join(this.folder, "state");
@@ -21,7 +21,7 @@ export class StandInStack {
     fs.mkdirSync(this.bin);
     for (const name of ["turnpike", "turnpike-worker"]) fs.copyFileSync(path.join(here, name), this.program(name));
     fs.copyFileSync(path.join(built, "turnpike-supervise"), this.program("turnpike-supervise"));
-    for (const name of ["turnpike-jobs", "turnpike-smtp-sink"])
+    for (const name of ["turnpike-jobs", "turnpike-sandbox-ai", "turnpike-smtp-sink"])
       fs.writeFileSync(this.program(name), "#!/bin/sh\nexec sleep 100000\n", { mode: 0o755 });
   }
 

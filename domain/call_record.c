@@ -1,0 +1,32 @@
+/* What a call cost. */
+#include "call_record.h"
+
+const char *const call_endpoint_names[] = {"chat", "completions", "messages"};
+const char *const call_status_names[] = {"ok", "aborted", "cut", "refunded", "crashed"};
+
+enum { BYTES_PER_TOKEN = 4, TOKENS_PER_IMAGE = 1600 };
+
+static i64 tokens_of(i64 bytes)
+{
+	return (bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
+}
+
+void call_estimate_missing(struct call_record *r, bool has_input, bool has_output)
+{
+	if (!has_input)
+		r->tokens.input = tokens_of(r->input_bytes) + TOKENS_PER_IMAGE * r->n_images;
+	if (!has_output) {
+		i64 output = tokens_of(r->relayed_bytes);
+		r->tokens.output = output > r->tokens.output ? output : r->tokens.output;
+	}
+	r->is_estimated = r->is_estimated || !has_input || !has_output;
+}
+
+int call_price(struct call_record *r)
+{
+	if (model_cost(&r->price, &r->tokens, &r->cost) == 0)
+		return 0;
+	r->cost = r->estimate;
+	r->is_estimated = true;
+	return -1;
+}

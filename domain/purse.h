@@ -1,0 +1,47 @@
+/* Admitting calls without a commit for each. A purse is what this process has leased of a user's
+ * credit (ledger_lease_set()); calls are admitted from it in memory, and one thread settles what
+ * they cost, many at a time. A lease is durable before any upstream is asked, so what is admitted
+ * is always reserved; while money is short a lease is exactly what its calls need, and what it has
+ * on top is given back after SLACK_MS, so that no call is refused for money that lies idle. */
+#ifndef TURNPIKE_PURSE_H
+#define TURNPIKE_PURSE_H
+
+#include "call_record.h"
+
+struct options;
+
+/* Once per process, before the threads; `pool` names its journal. n_calls: how many may be under
+ * way or unsettled. 0, or -1 with a sentence in why. */
+int purses_start(const struct options *options, struct db_pool *db_pool, const char *pool,
+	size_t n_calls, char *why, size_t why_size);
+/* After the threads: settles what is left and ends the leases. What the database does not take
+ * within seconds stays in the journal, for whoever starts next. */
+void purses_stop(void);
+
+/* Once a second: settles what processes of this host that died had begun. */
+void purses_tick(struct db *db);
+
+struct call_request {
+	u64 user_id;
+	i64 estimate; /* what it may cost at most */
+	enum call_endpoint endpoint;
+	const char *request_id, *mode, *model;
+	u64 catalog_id;
+	struct model_price price;
+	i64 input_bytes, n_images;
+	i64 now_us;
+};
+
+/* Reserves the estimate and returns the call's record, RECORD_HELD. E_INSUFFICIENT_BALANCE with
+ * `required` and `available` (micro-dollars) noted; E_UNAVAILABLE when the database is away or too
+ * many calls are unsettled. */
+int purse_admit(struct db *db, const struct call_request *q, struct call_record **ret);
+/* An upstream is asked now. */
+void purse_running(struct call_record *r);
+/* The call is over: its cost is in the record. It is settled soon; the record is no longer ours. */
+void purse_finish(struct call_record *r);
+
+/* Calls under way, those to be settled, and leases, for the metrics and health. */
+void purses_counts(size_t *ret_calls, size_t *ret_unsettled, size_t *ret_leases);
+
+#endif

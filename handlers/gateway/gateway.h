@@ -1,0 +1,68 @@
+/* The gateway family: handlers, and what several files use (contracts/gateway.md). */
+#ifndef TURNPIKE_GATEWAY_H
+#define TURNPIKE_GATEWAY_H
+
+#include "../../fcgi/http/schema.h"
+
+struct db;
+struct req;
+struct worker;
+
+/* What the caller showed. */
+enum gateway_credential { GATEWAY_SESSION, GATEWAY_IDE_TOKEN, GATEWAY_JWT };
+
+/* Who calls. Money and entitlements are asked of their own rooms, by user_id and plan. */
+struct gateway_account {
+	u64 user_id;
+	enum gateway_credential credential;
+	const char *public_id, *plan;
+	const char *email, *display_name; /* NULL: none */
+	i64 created_at_us;
+};
+
+/* The account of the caller, or NULL where authentication is optional and nobody signed in. */
+const struct gateway_account *gateway_account(const struct req *r);
+int gateway_authenticate(struct req *r);
+/* Looks after the database, for /health/ready. */
+void gateway_tick(const struct worker *worker, struct db *db);
+
+#define HANDLER(name) int name(struct req *r, const void *in, void *out)
+HANDLER(gateway_models_list);
+HANDLER(gateway_model_get);
+HANDLER(gateway_model_tier_get);
+HANDLER(gateway_catalog_manifest);
+HANDLER(gateway_catalog_plans);
+HANDLER(gateway_catalog_models);
+HANDLER(gateway_catalog_packs);
+HANDLER(gateway_account_tiers);
+HANDLER(gateway_health);
+HANDLER(gateway_ready);
+HANDLER(gateway_detailed);
+HANDLER(gateway_telemetry);
+HANDLER(gateway_feedback);
+HANDLER(gateway_chat);
+HANDLER(gateway_completions);
+#undef HANDLER
+
+SCHEMA_DECLARE(gateway_chat_in);
+SCHEMA_DECLARE(gateway_chat);
+SCHEMA_DECLARE(gateway_completions_in);
+SCHEMA_DECLARE(gateway_completion);
+SCHEMA_DECLARE(gateway_model);
+SCHEMA_DECLARE(gateway_model_in);
+SCHEMA_DECLARE(gateway_model_list);
+SCHEMA_DECLARE(gateway_model_tier_in);
+SCHEMA_DECLARE(gateway_manifest);
+SCHEMA_DECLARE(gateway_catalog_plans);
+SCHEMA_DECLARE(gateway_catalog_models);
+SCHEMA_DECLARE(gateway_catalog_packs);
+SCHEMA_DECLARE(gateway_tiers);
+SCHEMA_DECLARE(gateway_health);
+SCHEMA_DECLARE(gateway_ready);
+SCHEMA_DECLARE(gateway_detailed);
+SCHEMA_DECLARE(gateway_telemetry_in);
+SCHEMA_DECLARE(gateway_accepted);
+SCHEMA_DECLARE(gateway_feedback_in);
+SCHEMA_DECLARE(gateway_feedback);
+
+#endif

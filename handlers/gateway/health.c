@@ -1,0 +1,228 @@
+/* Whether we are well (gateway.md section 9). */
+#include <pthread.h>
+
+#include "../../domain/status.h"
+#include "../../domain/supabase.h"
+#include "../../fcgi/core/clock.h"
+#include "../../fcgi/core/metrics.h"
+#include "../../fcgi/http/request.h"
+#include "../../fcgi/http/response.h"
+#include "../../fcgi/limit/window.h"
+#include "gateway.h"
+#include "gen/commit.h"
+
+enum { PROBE_MAX_MS = 1000, STORE_CACHED_S = 2, DATABASE_STALE_S = 3 };
+
+struct gateway_health {
+	const char *status;
+};
+SCHEMA(gateway_health, STR(gateway_health, status, REQUIRED, .values = "ok"));
+
+/* Asks nothing of anybody. */
+int gateway_health(struct req *r, const void *in, void *out_)
+{
+	struct gateway_health *out = out_;
+
+	(void)r, (void)in;
+	out->status = "ok";
+	return 0;
+}
+
+struct probe {
+	bool is_fine;
+	i64 latency_us, ended_mono_us; /* the latter 0: never looked */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct probe database, store;
+} last = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct probe read_probe(const struct probe *p)
+{
+	pthread_mutex_lock(&last.lock);
+	struct probe copy = *p;
+	pthread_mutex_unlock(&last.lock);
+	return copy;
+}
+
+static struct probe note_probe(struct probe *p, bool is_fine, i64 start_mono_us)
+{
+	i64 now_us = clock_mono_us();
+	bool in_time = now_us - start_mono_us <= PROBE_MAX_MS * US_PER_MS;
+
+	pthread_mutex_lock(&last.lock);
+	*p = (struct probe){is_fine && in_time, now_us - start_mono_us, now_us};
+	pthread_mutex_unlock(&last.lock);
+	return read_probe(p);
+}
+
+/* A database that hangs holds the thread of the ticks for as long as a statement may take, and no
+ * request; what the readers see then grows old. */
+void gateway_tick(const struct worker *worker, struct db *db)
+{
+	i64 start_us = clock_mono_us();
+
+	if (worker->pool == POOL_OPS)
+		note_probe(&last.database, db_ping(db) == 0, start_us);
+}
+
+static struct probe probe_database(void)
+{
+	struct probe p = read_probe(&last.database);
+
+	p.is_fine = p.is_fine && clock_mono_us() - p.ended_mono_us <= S_TO_US(DATABASE_STALE_S);
+	return p;
+}
+
+static struct probe probe_store(struct window_map *windows)
+{
+	struct probe p = read_probe(&last.store);
+	i64 now_us = clock_mono_us();
+
+	if (p.ended_mono_us != 0 && now_us - p.ended_mono_us <= S_TO_US(STORE_CACHED_S))
+		return p;
+	return note_probe(&last.store, window_answers(windows, PROBE_MAX_MS), now_us);
+}
+
+static const char *word_of(bool is_fine)
+{
+	return is_fine ? "ok" : "fail";
+}
+
+/* `redis` is the contract's name for the store that limits are counted in: our shared memory. */
+struct ready_checks {
+	const char *database, *redis;
+};
+SCHEMA(ready_checks, STR(ready_checks, database, REQUIRED, .values = "ok|fail"),
+	STR(ready_checks, redis, REQUIRED, .values = "ok|fail"));
+
+struct gateway_ready {
+	const char *status;
+	struct ready_checks *checks;
+};
+SCHEMA(gateway_ready, STR(gateway_ready, status, REQUIRED, .values = "ready|not_ready"),
+	OBJECT(gateway_ready, checks, ready_checks, REQUIRED));
+
+int gateway_ready(struct req *r, const void *in, void *out_)
+{
+	struct gateway_ready *out = out_;
+	bool database = probe_database().is_fine;
+	bool store = probe_store(r->worker->windows).is_fine;
+
+	(void)in;
+	out->status = database && store ? "ready" : "not_ready";
+	out->checks = arena_new(r->arena, struct ready_checks);
+	*out->checks = (struct ready_checks){word_of(database), word_of(store)};
+	TRY(resp_json(r, &gateway_ready_schema, out));
+	if (!database || !store) {
+		r->response.status = 503;
+		resp_header(r, "Retry-After", "2");
+	}
+	return 0;
+}
+
+struct check {
+	const char *status;
+	struct opt_i64 latency_ms;
+};
+SCHEMA(check, STR(check, status, REQUIRED, .values = "ok|degraded|down|fail|off"),
+	OPT_I64(check, latency_ms, .json = "latencyMs"));
+
+struct detailed_checks {
+	struct check *database, *redis, *stripe, *supabase_jwks;
+	const char *providers;
+};
+SCHEMA(detailed_checks, OBJECT(detailed_checks, database, check, REQUIRED),
+	OBJECT(detailed_checks, redis, check, REQUIRED),
+	OBJECT(detailed_checks, stripe, check, REQUIRED),
+	OBJECT(detailed_checks, supabase_jwks, check, REQUIRED, .json = "supabaseJwks"),
+	JSON(detailed_checks, providers, REQUIRED, DOC("A check for each provider of models")));
+
+struct detailed_workers {
+	i64 busy, idle;
+};
+SCHEMA(detailed_workers, I64(detailed_workers, busy, REQUIRED),
+	I64(detailed_workers, idle, REQUIRED));
+
+struct detailed_queue {
+	i64 outbox;
+	struct opt_i64 reservations;
+};
+SCHEMA(detailed_queue, I64(detailed_queue, outbox, REQUIRED),
+	OPT_I64(detailed_queue, reservations));
+
+struct gateway_detailed {
+	const char *status, *version, *commit;
+	i64 uptime_s;
+	struct detailed_checks *checks;
+	struct detailed_workers *workers;
+	struct detailed_queue *queue;
+};
+SCHEMA(gateway_detailed, STR(gateway_detailed, status, REQUIRED, .values = "ok|fail"),
+	STR(gateway_detailed, version, REQUIRED), STR(gateway_detailed, commit, REQUIRED),
+	I64(gateway_detailed, uptime_s, REQUIRED, .json = "uptimeSeconds"),
+	OBJECT(gateway_detailed, checks, detailed_checks, REQUIRED),
+	OBJECT(gateway_detailed, workers, detailed_workers, REQUIRED),
+	OBJECT(gateway_detailed, queue, detailed_queue, REQUIRED));
+
+static struct check *check_of(struct arena *a, const char *status, i64 latency_us)
+{
+	struct check *check = arena_new(a, struct check);
+
+	check->status = status;
+	if (latency_us >= 0)
+		check->latency_ms = (struct opt_i64){true, latency_us / US_PER_MS};
+	return check;
+}
+
+static struct check *check_keys(struct req *r)
+{
+	struct supabase_health keys = supabase_look(r->net, r->worker->options, r->arena);
+
+	if (!keys.is_configured)
+		return check_of(r->arena, "off", -1);
+	return check_of(r->arena, word_of(keys.is_fine), keys.latency_us);
+}
+
+/* Every provider of models by its name. */
+static const char *check_providers(void)
+{
+	return "{}";
+}
+
+static void fill_checks(struct req *r, const struct probe *database, const struct probe *store,
+	struct detailed_checks *ret)
+{
+	struct status_report report;
+
+	status_report(&r->db, r->now_us, &report);
+	ret->database = check_of(r->arena, word_of(database->is_fine), database->latency_us);
+	ret->redis = check_of(r->arena, word_of(store->is_fine), store->latency_us);
+	ret->stripe = check_of(r->arena, status_names[report.state[STATUS_STRIPE]], -1);
+	ret->supabase_jwks = check_keys(r);
+	ret->providers = check_providers();
+}
+
+int gateway_detailed(struct req *r, const void *in, void *out_)
+{
+	struct gateway_detailed *out = out_;
+	struct probe database = probe_database(), store = probe_store(r->worker->windows);
+	const char *dir = arena_printf(r->arena, "%s/shm", r->worker->options->state_dir);
+
+	(void)in;
+	*out = (struct gateway_detailed){
+		.status = word_of(database.is_fine && store.is_fine),
+		.version = PACKAGE_VERSION,
+		.commit = TURNPIKE_COMMIT,
+		.uptime_s = (clock_mono_us() - r->worker->started_mono_us) / US_PER_S,
+		.checks = arena_new(r->arena, struct detailed_checks),
+		.workers = arena_new(r->arena, struct detailed_workers),
+		.queue = arena_new(r->arena, struct detailed_queue),
+	};
+	fill_checks(r, &database, &store, out->checks);
+	out->workers->busy = metrics_gauge(dir, METRIC_THREADS_BUSY, r->arena);
+	out->workers->idle = metrics_gauge(dir, METRIC_THREADS, r->arena) - out->workers->busy;
+	out->queue->outbox = metrics_gauge(dir, METRIC_OUTBOX_PENDING, r->arena);
+	return 0;
+}

@@ -1,0 +1,119 @@
+/* The routes of the gateway family, in the order of the contract. */
+#include "../../domain/purse.h"
+#include "../../fcgi/http/dialect.h"
+#include "../../fcgi/http/request.h"
+#include "../../fcgi/http/route.h"
+#include "encoded.h"
+#include "gateway.h"
+
+/* Calls that a process may have under way or unsettled. */
+enum { CALLS_PER_THREAD = 2, CALLS_MORE = 1024 };
+
+static const struct route routes[] = {
+	/* 2. AI */
+	ROUTE(POST, "/v1/chat/completions", BEARER, AI, STREAM | RAW_BODY, gateway_chat,
+		IN(gateway_chat_in), OUT(gateway_chat), 200,
+		"Chat with a model, in one answer or as a stream", .pool = POOL_AI,
+		.body_bytes = 20 * 1024 * 1024,
+		ERRORS(E_INSUFFICIENT_BALANCE, E_MODEL_NOT_ALLOWED, E_MODEL_NOT_FOUND, E_TIMEOUT,
+			E_UPSTREAM_ERROR, E_UPSTREAM_OVERLOADED)),
+	ROUTE(POST, "/v1/completions", BEARER, AI, STREAM | RAW_BODY, gateway_completions,
+		IN(gateway_completions_in), OUT(gateway_completion), 200,
+		"Fill in between a prefix and a suffix", .pool = POOL_TAB, .body_bytes = 512 * 1024,
+		ERRORS(E_INSUFFICIENT_BALANCE, E_MODEL_NOT_ALLOWED, E_MODEL_NOT_FOUND, E_TIMEOUT,
+			E_UPSTREAM_ERROR, E_UPSTREAM_OVERLOADED)),
+	/* 2.6. Models */
+	ROUTE(GET, "/v1/models", OPTIONAL, GATEWAY, 0, gateway_models_list, NO_IN,
+		OUT(gateway_model_list), 200, "All models; signed in: with what the plan includes",
+		.other_status = 304),
+	ROUTE(GET, "/v1/models/tiers/{tier}", OPTIONAL, GATEWAY, 0, gateway_model_tier_get,
+		IN(gateway_model_tier_in), OUT(gateway_model_list), 200,
+		"The models of a tier: efficient, balanced or flagship", .other_status = 304,
+		ERRORS(E_NOT_FOUND)),
+	ROUTE(GET, "/v1/models/{model_id}", OPTIONAL, GATEWAY, REST, gateway_model_get,
+		IN(gateway_model_in), OUT(gateway_model), 200, "One model, by its id or an alias",
+		.other_status = 304, ERRORS(E_MODEL_NOT_FOUND)),
+
+	/* 3. Catalog */
+	ROUTE(GET, "/v1/catalog/manifest", NONE, GATEWAY, PUBLIC_CORS, gateway_catalog_manifest,
+		NO_IN, OUT(gateway_manifest), 200, "Everything that is sold", .other_status = 304),
+	ROUTE(GET, "/v1/catalog/plans", NONE, GATEWAY, PUBLIC_CORS, gateway_catalog_plans, NO_IN,
+		OUT(gateway_catalog_plans), 200, "Plans", .other_status = 304),
+	ROUTE(GET, "/v1/catalog/models", NONE, GATEWAY, PUBLIC_CORS, gateway_catalog_models, NO_IN,
+		OUT(gateway_catalog_models), 200, "Models, also those that are not enabled",
+		.other_status = 304),
+	ROUTE(GET, "/v1/catalog/addon-credit-packs", NONE, GATEWAY, PUBLIC_CORS,
+		gateway_catalog_packs, NO_IN, OUT(gateway_catalog_packs), 200, "Packs of credits",
+		.other_status = 304),
+
+	/* 4. Account */
+	ROUTE(GET, "/v1/account/tiers", NONE, GATEWAY, PUBLIC_CORS, gateway_account_tiers, NO_IN,
+		OUT(gateway_tiers), 200, "Tiers of accounts", .other_status = 304),
+
+	/* 9. Health */
+	ROUTE(GET, "/health", NONE, NONE, 0, gateway_health, NO_IN, OUT(gateway_health), 200,
+		"Liveness", .pool = POOL_OPS),
+	ROUTE(GET, "/health/ready", NONE, NONE, 0, gateway_ready, NO_IN, OUT(gateway_ready), 200,
+		"Whether the database and the store of the limits answer", .pool = POOL_OPS,
+		.other_status = 503),
+	ROUTE(GET, "/health/detailed", NONE, NONE, OPERATOR, gateway_detailed, NO_IN,
+		OUT(gateway_detailed), 200, "All that is looked after; for operators only",
+		.pool = POOL_OPS),
+
+	/* 10. Telemetry and feedback */
+	ROUTE(POST, "/v1/telemetry", OPTIONAL, FEEDBACK, 0, gateway_telemetry,
+		IN(gateway_telemetry_in), OUT(gateway_accepted), 202, "Report events"),
+	ROUTE(POST, "/v1/feedback", OPTIONAL, FEEDBACK, 0, gateway_feedback,
+		IN(gateway_feedback_in), OUT(gateway_feedback), 201, "Tell us what you think"),
+};
+
+/* Processes that make calls of models keep what their callers may spend. */
+static bool makes_calls(const struct worker *worker)
+{
+	return worker->pool == POOL_AI || worker->pool == POOL_TAB;
+}
+
+static int start(const struct worker *worker, char *why, size_t why_size)
+{
+	size_t n_calls = CALLS_PER_THREAD * worker->n_threads + CALLS_MORE;
+
+	if (!makes_calls(worker))
+		return 0;
+	return purses_start(
+		worker->options, worker->db_pool, pool_names[worker->pool], n_calls, why, why_size);
+}
+
+static void stop(const struct worker *worker)
+{
+	if (makes_calls(worker))
+		purses_stop();
+}
+
+static void tick(const struct worker *worker, struct db *db)
+{
+	gateway_tick(worker, db);
+	models_refresh(db, gateway_encode);
+	if (makes_calls(worker))
+		purses_tick(db);
+}
+
+static const char *const prefixes[] = {"/v1/", "/health", NULL};
+
+const struct family gateway_family = {
+	.name = "gateway",
+	.title = "AI gateway",
+	.prefix = prefixes,
+	.dialect = &dialect_gateway,
+	.pool = POOL_CORE,
+	.limit = LIMIT_GATEWAY,
+	.untyped_json = true,
+	.cors_allow = "X-Request-Id, X-Error-Format",
+	.cors_expose = "X-Request-Id, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, "
+		       "RateLimit-Reset, RateLimit, Retry-After, Deprecation, Sunset, Link",
+	.route = routes,
+	.n_routes = ARRAY_LEN(routes),
+	.authenticate = gateway_authenticate,
+	.start = start,
+	.stop = stop,
+	.tick = tick,
+};

@@ -1,0 +1,56 @@
+-- One row for each call of a hosted model that was admitted: what it cost, and why.
+
+CREATE TABLE ai_call (
+	call_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	public_id VARCHAR(29) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	user_id BIGINT UNSIGNED NOT NULL,
+	request_id VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	endpoint VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	mode VARCHAR(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	model VARCHAR(100) NOT NULL,
+	provider VARCHAR(64) NOT NULL DEFAULT '' COMMENT 'empty: no upstream was asked',
+	upstream_model VARCHAR(100) NOT NULL DEFAULT '',
+	key_label VARCHAR(64) NOT NULL DEFAULT '',
+	status ENUM('ok', 'aborted', 'cut', 'refunded', 'crashed') NOT NULL,
+	reason VARCHAR(190) NULL COMMENT 'why the cost is what it is, where it is not the reported usage',
+	is_estimated BOOL NOT NULL COMMENT 'the upstream reported no usage, or not all of it',
+	attempts INT UNSIGNED NOT NULL,
+	input_tokens BIGINT NOT NULL,
+	cached_tokens BIGINT NOT NULL,
+	cache_write_tokens BIGINT NOT NULL,
+	output_tokens BIGINT NOT NULL COMMENT 'reasoning included',
+	reasoning_tokens BIGINT NOT NULL,
+	catalog_id BIGINT UNSIGNED NOT NULL COMMENT 'the version that the prices are of',
+	price_input BIGINT NOT NULL COMMENT 'micro-dollars for a million tokens, as the others',
+	price_cached BIGINT NOT NULL,
+	price_cache_write BIGINT NOT NULL,
+	price_output BIGINT NOT NULL,
+	price_reasoning BIGINT NOT NULL,
+	multiplier BIGINT NOT NULL COMMENT 'millionths',
+	estimate_micro BIGINT NOT NULL COMMENT 'what was reserved for it',
+	cost_micro BIGINT NOT NULL,
+	hold_id VARCHAR(29) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	transfer_id BIGINT UNSIGNED NULL COMMENT 'that charged it; NULL: nothing to charge',
+	started_at_us BIGINT NOT NULL,
+	first_token_us BIGINT NULL COMMENT 'from the start to the first token',
+	latency_us BIGINT NOT NULL,
+	settled_at_us BIGINT NOT NULL,
+	UNIQUE KEY (public_id),
+	KEY (user_id, call_id),
+	KEY (transfer_id),
+	CONSTRAINT ai_call_user FOREIGN KEY (user_id) REFERENCES users (user_id),
+	CONSTRAINT ai_call_transfer FOREIGN KEY (transfer_id) REFERENCES ledger_transfer (transfer_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Sums per day, kept in the transaction that settles the calls.
+CREATE TABLE ai_usage_day (
+	user_id BIGINT UNSIGNED NOT NULL,
+	day INT UNSIGNED NOT NULL COMMENT 'days since 1970, UTC',
+	model VARCHAR(100) NOT NULL,
+	requests BIGINT NOT NULL,
+	input_tokens BIGINT NOT NULL COMMENT 'of all classes',
+	output_tokens BIGINT NOT NULL,
+	cost_micro BIGINT NOT NULL,
+	PRIMARY KEY (user_id, day, model),
+	CONSTRAINT ai_usage_day_user FOREIGN KEY (user_id) REFERENCES users (user_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
