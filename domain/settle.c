@@ -49,12 +49,14 @@ static void put_call(struct buf *b, const struct call_record *r)
 	put_number(b, "input", r->tokens.input);
 	put_number(b, "cached", r->tokens.cached);
 	put_number(b, "cache_write", r->tokens.cache_write);
+	put_number(b, "cache_write_1h", r->tokens.cache_write_1h);
 	put_number(b, "output", r->tokens.output);
 	put_number(b, "reasoning", r->tokens.reasoning);
 	put_number(b, "catalog", (i64)r->catalog_id);
 	put_number(b, "p_input", r->price.input);
 	put_number(b, "p_cached", r->price.cached_input);
 	put_number(b, "p_cache_write", r->price.cache_write);
+	put_number(b, "p_cache_write_1h", r->price.cache_write_1h);
 	put_number(b, "p_output", r->price.output);
 	put_number(b, "p_reasoning", r->price.reasoning);
 	put_number(b, "multiplier", r->price.multiplier);
