@@ -21,6 +21,13 @@ test("readiness", async () => {
   assert.deepEqual([status, body], [200, { status: "ready", checks: { database: "ok", redis: "ok" } }]);
 });
 
+test("also a request for these can be malformed", async () => {
+  for (const target of ["/health", "/health/ready", "/health/detailed"]) {
+    const { status, body } = await new Visitor().get(target, { headers: { Authorization: ["Bearer a", "Bearer b"] } });
+    assert.deepEqual([status, body.code], [400, "validation_failed"]);
+  }
+});
+
 test("everything, for operators", async () => {
   const { status, body } = await new Visitor().get("/health/detailed");
   assert.equal(status, 200);
