@@ -112,6 +112,8 @@ int limit_check_address(struct req *r)
 
 	if (r->limit_status != NULL && str_equal(r->limit_status, "REJECTED_DRY_RUN")) {
 		note_dry_run(r, r->route->limit, true);
+		if (row->kind == LIMIT_FIXED)
+			r->rate = (struct rate){row, 0, row->window_s};
 		return 0; /* refused once: when limits are enforced, this hit is not seen here */
 	}
 	TRY(check_family(r));

@@ -35,7 +35,51 @@ static void test_formats(void **state)
 		assert_string_equal(clock_date(&a, moments[i].at_us), moments[i].date);
 		assert_string_equal(clock_iso8601(&a, moments[i].at_us), moments[i].iso8601);
 	}
+	assert_string_equal(clock_http_date(&a, 784111777000000), "Sun, 06 Nov 1994 08:49:37 GMT");
 	arena_free(&a);
+}
+
+static const struct {
+	const char *text;
+	bool is_fine;
+	i64 at_us;
+} texts[] = {
+	{"1970-01-01T00:00:00Z", true, 0},
+	{"2026-01-31T12:34:56Z", true, 1769862896000000},
+	{"2026-01-31T12:34:56.5Z", true, 1769862896500000},
+	{"2026-01-31T12:34:56.123456789Z", true, 1769862896123456},
+	{"2026-01-31T13:34:56+01:00", true, 1769862896000000},
+	{"2026-01-31T12:04:56.000-00:30", true, 1769862896000000},
+	{"2024-02-29T00:00:00Z", true, 1709164800000000},
+	{"1969-12-31T23:59:59.5Z", true, -500000},
+	{"2025-02-29T00:00:00Z", false, 0},
+	{"2026-13-01T00:00:00Z", false, 0},
+	{"2026-00-01T00:00:00Z", false, 0},
+	{"2026-01-00T00:00:00Z", false, 0},
+	{"2026-01-01T24:00:00Z", false, 0},
+	{"2026-01-01T00:60:00Z", false, 0},
+	{"2026-01-01T00:00:60Z", false, 0},
+	{"2026-01-01T00:00:00", false, 0},
+	{"2026-01-01T00:00:00.Z", false, 0},
+	{"2026-01-01T00:00:00Zx", false, 0},
+	{"2026-01-01T00:00:00+1:00", false, 0},
+	{"2026-01-01 00:00:00Z", false, 0},
+	{"2026-1-1T00:00:00Z", false, 0},
+	{"+026-01-01T00:00:00Z", false, 0},
+	{"2026-01", false, 0},
+	{"", false, 0},
+};
+
+static void test_times_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		i64 at_us = 0;
+		print_message("  %s\n", texts[i].text);
+		assert_int_equal(clock_from_iso8601(texts[i].text, &at_us), texts[i].is_fine);
+		if (texts[i].is_fine)
+			assert_int_equal(at_us, texts[i].at_us);
+	}
 }
 
 static void test_clocks(void **state)
@@ -59,6 +103,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_times_read),
 		cmocka_unit_test(test_clocks),
 	};
 

@@ -175,6 +175,44 @@ static void test_taken_back(void **state)
 	limit_undo_address(request(NULL, 0, LIMIT_NONE), LIMIT_CODE_IP); /* nobody's */
 }
 
+/* A family's limit counts every request with a limit, before the route's; what the narrower one
+ * leaves is told. */
+static void test_of_a_family(void **state)
+{
+	static const struct family family = {.limit = LIMIT_GATEWAY};
+	struct req *r = NULL;
+
+	(void)state;
+	for (int i = 0; i < 200 - 10; i++) {
+		r = request("192.0.2.1", 0, LIMIT_GATEWAY);
+		r->family = &family;
+		assert_int_equal(limit_check(r), 0);
+	}
+	assert_int_equal(r->rate.remaining, 10);
+	for (int i = 0; i < 10; i++) {
+		r = request("192.0.2.1", 0, LIMIT_FEEDBACK);
+		r->family = &family;
+		assert_int_equal(limit_check(r), 0);
+		assert_string_equal(r->rate.row->name, "feedback");
+		assert_int_equal(r->rate.remaining, 9 - i);
+		assert_int_equal(r->rate.reset_s, 60);
+	}
+	r = request("192.0.2.1", 0, LIMIT_AI);
+	r->family = &family;
+	assert_int_equal(limit_check(r), E_RATE_LIMITED);
+	assert_string_equal(r->rate.row->name, "gateway");
+	assert_int_equal(r->rate.remaining, 0);
+	assert_int_equal(world.fail.retry_after_s, 60);
+	r = request("192.0.2.1", 0, LIMIT_NONE); /* exempt */
+	r->family = &family;
+	assert_int_equal(limit_check(r), 0);
+	assert_null(r->rate.row);
+	r = request("192.0.2.2", 0, LIMIT_AI); /* what was refused did not count there */
+	r->family = &family;
+	assert_int_equal(limit_check(r), 0);
+	assert_int_equal(r->rate.remaining, 29);
+}
+
 static void test_without_an_address(void **state)
 {
 	static const char *const addresses[] = {NULL, "", "unix:", "192.0.2", "localhost"};
@@ -197,6 +235,7 @@ int main(void)
 		TEST(dry_run),
 		TEST(inside_handlers),
 		TEST(taken_back),
+		TEST(of_a_family),
 		TEST(without_an_address),
 	};
 

@@ -79,7 +79,7 @@ enum http_result http_read(struct text text, struct http_head *ret)
 
 	if (end == NULL)
 		return text.length > HTTP_HEAD_MAX ? HTTP_BAD : HTTP_MORE;
-	*ret = (struct http_head){.bytes = (size_t)(end - text.data) + 4};
+	*ret = (struct http_head){.bytes = (size_t)(end - text.data) + 4, .query = {"", 0}};
 	for (const char *line = text.data; line < end + 2;) {
 		const char *stop = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
 		if (line == text.data) {

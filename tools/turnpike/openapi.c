@@ -140,6 +140,8 @@ static size_t failure_statuses(const struct route *route, int *ret)
 	}
 	if (route->limit != LIMIT_NONE)
 		candidate[n++] = 429;
+	if (n == 0) /* what can go wrong with any request at all */
+		candidate[n++] = 400;
 	size_t n_unique = 0;
 	for (size_t i = 0; i < n; i++) {
 		bool seen = false;

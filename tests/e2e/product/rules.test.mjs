@@ -1,11 +1,11 @@
-// What holds for every route alike, read from the OpenAPI document: a new route is covered as soon as it has its row.
+// What holds for every route of the family alike, read from the OpenAPI document: a new route is covered as soon as it has its row.
 // Each call has a visitor of its own, because of the limits per address.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { STATE, URL_BASE, Visitor, signIn } from "../support.mjs";
+import { STATE, URL_BASE, Visitor, signIn, turnpike } from "../support.mjs";
 
 const PARAMETERS = {
   provider: "github", session_id: "sess_000000000000000000000000", platform: "darwin-arm64", quality: "insider", commit: "0000",
@@ -13,7 +13,8 @@ const PARAMETERS = {
 const PUBLIC_CACHE = { "/api/billing/v2/catalog": 30, "/api/counter/founding": 30, "/api/v2/status/public": 30 };
 const BODY_BYTES = 64 * 1024;
 
-const { paths } = JSON.parse(fs.readFileSync(path.join(STATE, "openapi.json"), "utf8"));
+const document = JSON.parse(fs.readFileSync(path.join(STATE, "openapi.json"), "utf8"));
+const paths = Object.fromEntries(Object.entries(document.paths).filter(([, methods]) => Object.values(methods).every((o) => o.tags.includes("product"))));
 const places = Object.entries(paths).map(([template, methods]) => ({
   template,
   url: template.replace(/\{(\w+)\}/g, (_, name) => PARAMETERS[name] ?? assert.fail(`a value for {${name}}`)),
@@ -141,6 +142,15 @@ test("without a good token, what needs one is 401 before anything else is looked
       assert.equal(answer.headers["www-authenticate"], "Bearer");
     }
     assert.equal((await send(method, `${url}?token=${token}`)).status, 401, `${name}: a token in the address does not count`);
+  }
+});
+
+test("with the token of a suspended account, what needs one is 403", async () => {
+  const person = await signIn();
+  assert.equal((await turnpike(["user", "suspend", person.email])).status, 0);
+  for (const { name, method, url } of routes.filter((r) => !r.isPublic)) {
+    const { status, body } = await new Visitor({ token: person.token }).send(method, url);
+    assert.deepEqual([status, body.error], [403, "forbidden"], name);
   }
 });
 

