@@ -62,8 +62,6 @@ static const char *dollars(struct arena *a, i64 micro)
 /* What was used and what it costs, rounded up to a hundredth of a credit. */
 static struct client_usage usage_of(const struct call_record *record)
 {
-	enum { MICRO_PER_HUNDREDTH = MICRO_PER_CREDIT / 100 };
-
 	return (struct client_usage){
 		.tokens = record->tokens,
 		.credits_hundredths =
@@ -124,6 +122,7 @@ static int answer(struct answering *a, enum client_shape shape, bool include_usa
 	resp_header_kept(r, "x-turnpike-receipt", c->record->id);
 	client_writer_init(&a->writer, r->arena, shape, id, c->model_name, r->now_us / US_PER_S,
 		include_usage);
+	a->writer.error_object = resp_wants_error_object(r);
 	int rc = ai_call_run(c);
 	ai_call_price(c);
 	if (r->response.is_open)
