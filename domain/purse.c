@@ -265,10 +265,9 @@ int purse_admit(struct db *db, const struct call_request *q, struct call_record 
 		copy_text((*ret)->id, sizeof((*ret)->id), id);
 	if (rc != E_INSUFFICIENT_BALANCE)
 		return rc;
-	fail_decimal(db->fail, "required",
-		(q->estimate + MICRO_PER_HUNDREDTH - 1) / MICRO_PER_HUNDREDTH, 2);
+	fail_decimal(db->fail, "required", money_charge_hundredths(q->estimate), 2);
 	if (ledger_balance_get(db, q->user_id, &balance) == 0)
-		fail_decimal(db->fail, "available", balance.spendable / MICRO_PER_HUNDREDTH, 2);
+		fail_decimal(db->fail, "available", money_credit_hundredths(balance.spendable), 2);
 	return rc;
 }
 

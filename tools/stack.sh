@@ -46,7 +46,7 @@ config_write() {
 	port=$(cat "$STATE/port" 2>/dev/null || echo "$PORT")
 	if [[ $port != "$PORT" ]]; then
 		sed -i "s#127\.0\.0\.1:$port\b#127.0.0.1:$PORT#; s#127\.0\.0\.1:$((port + 1))\b#127.0.0.1:$SINK_PORT#
-			s#127\.0\.0\.1:$((port + 3))\b#127.0.0.1:$((PORT + 3))#" "$conf"
+			s#127\.0\.0\.1:$((port + 3))\b#127.0.0.1:$AI_PORT#" "$conf"
 	fi
 	grep -q '^\[sandbox\]' "$conf" || (echo && config_text_sandbox) >>"$conf" # older than the models
 	echo "$PORT" >"$STATE/port"
@@ -115,7 +115,7 @@ config_text() {
 }
 
 config_text_sandbox() {
-	printf '[sandbox]\nai_url = http://127.0.0.1:%s\n' $((PORT + 3))
+	printf '[sandbox]\nai_url = http://127.0.0.1:%s\n' $AI_PORT
 }
 
 # Small on purpose: a laptop runs this beside everything else. What matters for money is as in production.
@@ -223,6 +223,16 @@ schema_update() {
 	turnpike catalog load "$ROOT/tools/seed/catalog.json"
 	catalog_text >"$STATE/catalog-loaded"
 	NOTE='demo catalog loaded'
+}
+
+# Somebody with a token and 5 USD, so that a model answers at once.
+demo_make() {
+	[[ ! -s $STATE/demo-token ]] || return 0
+	turnpike user add demo@example.org
+	turnpike ledger grant --user demo@example.org --cents 500 --reason demo --key demo
+	(umask 077 && "$STATE/bin/turnpike" --config "$STATE/turnpike.conf" ide-token create --user demo@example.org \
+		--name demo >"$STATE/demo-token.new")
+	mv "$STATE/demo-token.new" "$STATE/demo-token"
 }
 
 nginx_run() { # OPTION...

@@ -64,8 +64,7 @@ static struct client_usage usage_of(const struct call_record *record)
 {
 	return (struct client_usage){
 		.tokens = record->tokens,
-		.credits_hundredths =
-			(record->cost + MICRO_PER_HUNDREDTH - 1) / MICRO_PER_HUNDREDTH,
+		.credits_hundredths = money_charge_hundredths(record->cost),
 	};
 }
 
