@@ -128,10 +128,13 @@ static void pull_usage(struct pull *p, struct chunk *c)
 	/* xAI counts reasoning beside the completion, all others within. */
 	if (u.reasoning > 0 && u.total == u.prompt + u.completion + u.reasoning)
 		u.completion += u.reasoning;
-	i64 fresh = u.prompt - u.cached - u.cache_write;
+	/* Parts of the prompt: never more than all of it. */
+	u.cached = u.cached < u.prompt ? u.cached : u.prompt;
+	i64 rest = u.prompt - u.cached;
+	u.cache_write = u.cache_write < rest ? u.cache_write : rest;
 	c->has_usage = true;
 	c->usage = (struct token_counts){
-		.input = fresh > 0 ? fresh : 0,
+		.input = rest - u.cache_write,
 		.cached = u.cached,
 		.cache_write = u.cache_write,
 		.output = u.completion,

@@ -111,6 +111,8 @@ static bool skip_number(struct pull *p)
 	p->p = skip_digits(digits, p->end);
 	if (p->p == digits)
 		return wrong(p, "value expected");
+	if (*digits == '0' && p->p - digits > 1)
+		return wrong(p, "number with a leading zero");
 	return skip_real(p);
 }
 
