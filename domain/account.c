@@ -33,6 +33,8 @@ static int erase_apply(struct db *db, void *arg)
 	TRY(sql_supabase_identity_close(db, w->now_us, w->user_id, NULL));
 	TRY(sql_telemetry_forget_user(db, w->user_id, NULL));
 	TRY(sql_feedback_erase(db, w->user_id, NULL));
+	TRY(sql_call_forget_user(db, w->user_id, NULL));
+	TRY(sql_call_day_erase(db, w->user_id, NULL));
 	TRY(outbox_erase_mails(db, w->email));
 	TRY(sql_turn_erase(db, w->user_id, NULL));
 	TRY(sql_turn_count_erase(db, w->user_id, NULL));

@@ -8,7 +8,7 @@
 #include "../fcgi/core/log.h"
 #include "../fcgi/core/metrics.h"
 #include "../fcgi/core/str.h"
-#include "route_pick.h"
+#include "upstream_verdict.h"
 
 /* gateway.md section 2.4, in milliseconds. */
 static const struct budget {
@@ -102,6 +102,7 @@ static void leave(void *arg)
 {
 	struct ai_call *c = arg;
 
+	choice_done(&c->choice, CHOICE_UNKNOWN, 0);
 	if (c->record != NULL) {
 		ai_call_price(c);
 		purse_finish(c->record);
@@ -259,41 +260,28 @@ static void set_times(const struct ai_call *c, struct net_stream *call)
 	call->quiet_ms = c->is_stream ? QUIET_MS : 0;
 }
 
-/* An answer that is an error, or none: what the client is told, and whether another upstream may
- * be asked instead. */
-static int failed(struct attempt *a, const struct net_result *n, bool *ret_retry)
+/* An answer that is an error, or none: what the client is told, and what it means for the route. */
+static int failed(struct attempt *a, const struct net_result *n, struct verdict *ret)
 {
 	struct fail *f = a->c->db->fail;
 	const char *message = a->error, *type = "";
 	int status = a->error != NULL ? a->error_status : n->head.status;
 
-	*ret_retry = true;
-	switch (n->end) {
-	case NET_DONE:
-	case NET_STOPPED:
-		break;
-	case NET_TIMEOUT_FIRST:
-	case NET_TIMEOUT_IDLE:
-	case NET_TIMEOUT_TOTAL:
-		*ret_retry = n->end == NET_TIMEOUT_FIRST && a->c->is_stream;
-		return fail_cause(f, E_TIMEOUT, "%s: %s", a->c->record->provider, n->cause);
-	case NET_TIMEOUT_CONNECT:
-		return fail_cause(
-			f, E_UPSTREAM_TIMEOUT, "%s: %s", a->c->record->provider, n->cause);
-	default:
-		return fail_cause(f, E_UPSTREAM_ERROR, "%s: %s", a->c->record->provider, n->cause);
-	}
-	if (a->bad != 0) /* what it sent makes no sense; the cause is noted */
+	*ret = upstream_verdict_of_end(n->end);
+	if (n->end != NET_DONE && n->end != NET_STOPPED)
+		return fail_cause(f, ret->error, "%s: %s", a->c->record->provider, n->cause);
+	if (a->bad != 0) { /* what it sent makes no sense; the cause is noted */
+		*ret = upstream_verdict_of_end(NET_DONE);
 		return a->bad;
+	}
 	if (a->error == NULL && n->head.status >= 400)
 		a->dialect->read_error(a->c->db->arena, n->body, n->body_length, &message, &type);
-	struct verdict v = upstream_verdict(status, type, message);
-	*ret_retry = v.retry;
-	if (v.text != NULL)
-		return fail(f, v.error, "%s", v.text);
-	if (v.error == E_UPSTREAM_OVERLOADED && n->head.retry_after_s > 0)
+	*ret = upstream_verdict(status, type, message);
+	if (ret->text != NULL)
+		return fail(f, ret->error, "%s", ret->text);
+	if (ret->error == E_UPSTREAM_OVERLOADED && n->head.retry_after_s > 0)
 		f->retry_after_s = n->head.retry_after_s;
-	return fail_cause(f, v.error, "%s: %d %s %.200s", a->c->record->provider, status, type,
+	return fail_cause(f, ret->error, "%s: %d %s %.200s", a->c->record->provider, status, type,
 		message != NULL ? message : "");
 }
 
@@ -301,6 +289,7 @@ static int failed(struct attempt *a, const struct net_result *n, bool *ret_retry
 static int judge(struct attempt *a, const struct net_result *n, bool *ret_retry)
 {
 	struct ai_call *c = a->c;
+	struct verdict verdict;
 	int rc = a->bad;
 
 	*ret_retry = false;
@@ -321,8 +310,9 @@ static int judge(struct attempt *a, const struct net_result *n, bool *ret_retry)
 		}
 		a->bad = rc;
 	}
-	rc = failed(a, n, ret_retry);
-	choice_done(&c->choice, CHOICE_BAD, n->head.retry_after_s);
+	rc = failed(a, n, &verdict);
+	*ret_retry = verdict.retry;
+	choice_done(&c->choice, verdict.outcome, n->head.retry_after_s);
 	return rc;
 }
 
@@ -359,14 +349,19 @@ static int ask(struct ai_call *c, bool *ret_retry)
 
 int ai_call_run(struct ai_call *c)
 {
+	const struct budget *b = &budgets[c->mode];
 	bool retry = true;
 	int rc = fail(c->db->fail, E_UPSTREAM_OVERLOADED, NULL);
 
+	c->choice.until_mono_us =
+		c->record->started_mono_us + (c->is_stream ? b->stream : b->whole) * US_PER_MS;
 	while (retry && choice_next(&c->choice, c->model)) {
 		fail_clear(c->db->fail);
 		rc = ask(c, &retry);
 		retry = retry && rc != 0 && !c->has_begun;
 	}
+	if (rc == E_UPSTREAM_OVERLOADED && c->db->fail->retry_after_s == 0)
+		c->db->fail->retry_after_s = c->choice.retry_after_s;
 	return rc;
 }
 

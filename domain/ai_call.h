@@ -6,7 +6,7 @@
 
 #include "../fcgi/net/stream.h"
 #include "purse.h"
-#include "route_pick.h"
+#include "route_choice.h"
 
 enum ai_call_end {
 	AI_CALL_FAILED, /* also: was not run */

@@ -24,6 +24,9 @@ enum {
 	LEDGER_LEGS_MAX = 8,
 };
 
+/* The reason of what calls are charged. */
+#define LEDGER_USAGE "usage"
+
 #define TOPUP_LIFETIME_US (366 * 86400 * (i64)1000000)
 
 /* Why money moves. Texts longer than their columns are refused. */

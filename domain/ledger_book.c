@@ -75,6 +75,9 @@ static int lock_user(struct book *book, bool *ret_has_accounts)
 	if (n == 0)
 		return fail(book->db->fail, E_NOT_FOUND, "There is no such user.");
 	*ret_has_accounts = row[0].account_id != 0;
+	book->used_at_us = row[0].used_at_us;
+	book->used = row[0].used_micro;
+	book->used_overage = row[0].used_overage_micro;
 	for (size_t i = 0; *ret_has_accounts && i < n; i++) {
 		struct account *account;
 		TRY(add_account(book,
@@ -181,6 +184,11 @@ static int post_leg(
 			.hash = bytes_of(&account->last_hash),
 		},
 		NULL));
+	if (account->owner_id == book->user_id && !account->is_house &&
+		str_equal(post->reason, LEDGER_USAGE))
+		TRY(statement_use(book, leg));
+	else if (has_lots(account))
+		TRY(statement_add(book, leg, transfer_id));
 	if (!has_lots(account))
 		return 0;
 	return take > 0 ? lots_burn(book, leg, take)
@@ -285,11 +293,26 @@ int book_post(struct book *book, const struct post *post, struct ledger_posted *
 	return 0;
 }
 
+static int set_view(struct book *book, const struct account *account)
+{
+	bool has_used = book->used_at_us.has && account->owner_id == book->user_id;
+
+	return sql_ledger_view_set(book->db,
+		&(struct ledger_view_set_in){
+			.topup_micro = {account->fund == FUND_TOPUP, account->balance},
+			.allowance_micro = {account->fund == FUND_ALLOWANCE, account->balance},
+			.used_at_us = book->used_at_us,
+			.used_micro = {has_used, book->used},
+			.used_overage_micro = {has_used, book->used_overage},
+			.user_id = account->owner_id,
+		},
+		NULL);
+}
+
 int book_close(struct book *book)
 {
 	for (size_t i = 0; i < book->n_accounts; i++) {
 		const struct account *account = &book->account[i];
-		struct opt_i64 balance = {true, account->balance}, none = {false, 0};
 		if (!account->is_dirty)
 			continue;
 		TRY(sql_ledger_account_set(book->db,
@@ -303,11 +326,8 @@ int book_close(struct book *book)
 				.account_id = account->account_id,
 			},
 			NULL));
-		if (has_lots(account) && account->is_moved)
-			TRY(sql_ledger_view_set(book->db,
-				account->fund == FUND_TOPUP ? balance : none,
-				account->fund == FUND_ALLOWANCE ? balance : none, account->owner_id,
-				NULL));
+		if (account->is_moved && account->fund != FUND_MAX)
+			TRY(set_view(book, account));
 	}
 	return 0;
 }

@@ -26,6 +26,9 @@ struct book {
 	struct db *db;
 	u64 user_id; /* 0: no single user */
 	i64 now_us;
+	/* What calls have taken on the day of used_at_us and is not in the user's statement yet. */
+	struct opt_i64 used_at_us;
+	i64 used, used_overage;
 	struct account *fund[FUND_MAX];
 	struct account account[BOOK_ACCOUNTS_MAX];
 	size_t n_accounts;
@@ -66,6 +69,11 @@ int book_expire(struct book *book);
 int book_expire_fund(struct book *book, struct account *account, const struct ledger_cause *why);
 /* Writes every account that changed, and the user's view of them. */
 int book_close(struct book *book);
+
+/* The statement that the user sees: a row for what was added to an account with lots (or taken from
+ * it) by anything but calls; what calls took is added to their day. */
+int statement_add(struct book *book, const struct leg *leg, u64 transfer_id);
+int statement_use(struct book *book, const struct leg *leg);
 
 /* How an amount is paid: fund by fund, the overage with its markup, and what nothing can pay. */
 struct payment {

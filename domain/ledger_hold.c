@@ -138,7 +138,7 @@ int book_charge(struct book *book, const struct payment *p, const struct ledger_
 			return fail(book->db->fail, E_BAD_REQUEST, "The cost is too large.");
 	TRY(book_house(book, "revenue", &revenue));
 	struct leg leg[FUND_MAX + 2] = {{.account = revenue, .amount = total}};
-	struct post post = {.reason = "usage", .cause = cause, .leg = leg, .n_legs = 1};
+	struct post post = {.reason = LEDGER_USAGE, .cause = cause, .leg = leg, .n_legs = 1};
 	for (size_t i = 0; i < FUND_MAX; i++)
 		leg[post.n_legs++] = (struct leg){.account = book->fund[i], .amount = -p->from[i]};
 	if (p->left > 0) {

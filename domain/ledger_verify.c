@@ -240,10 +240,39 @@ static int check_views(struct walk *w)
 	return 0;
 }
 
+static int check_statements(struct walk *w)
+{
+	struct verify_statement_row *user;
+	size_t n;
+
+	TRY(sql_verify_statement(w->db, &user, &n));
+	if (n > 0)
+		found(w, "users %llu: the statement adds up to %lld, but the credit is %lld",
+			ULL(user->user_id), LL(user->stated), LL(user->credit));
+	return 0;
+}
+
+static int check_calls(struct walk *w)
+{
+	struct verify_call_holds_row *hold;
+	struct verify_call_row *call;
+	size_t n;
+
+	TRY(sql_verify_call_holds(w->db, &hold, &n));
+	if (n > 0)
+		found(w, "hold %s: cost is %lld, but its calls cost %lld", hold->hold_id,
+			LL(hold->charged), LL(hold->called));
+	TRY(sql_verify_call(w->db, &call, &n));
+	if (n > 0)
+		found(w, "ai_call %s: no transfer has charged its cost of %lld to its hold",
+			call->public_id, LL(call->cost_micro));
+	return 0;
+}
+
 int ledger_verify(struct db *db, struct ledger_proof *ret)
 {
-	static int (*const check[])(struct walk * w) = {
-		check_transfers, check_assets, check_holds, check_lots, check_views};
+	static int (*const check[])(struct walk * w) = {check_transfers, check_assets, check_holds,
+		check_lots, check_views, check_statements, check_calls};
 	struct walk w = {.db = db, .proof = ret};
 
 	*ret = (struct ledger_proof){0};

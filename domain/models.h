@@ -6,8 +6,9 @@
 
 #include "../fcgi/ai/chat.h"
 #include "../fcgi/db/db.h"
+#include "money.h"
 
-enum { MODEL_MULTIPLIER_ONE = 1000000, MICRO_PER_CREDIT = 1000 };
+enum { MODEL_MULTIPLIER_ONE = 1000000 };
 
 /* Micro-dollars per million tokens; every member is set. A multiplier of 1000000 is 1. */
 struct model_price {

@@ -1,6 +1,8 @@
 /* Checked integers: what overflows is refused, never wrapped. */
 #include "money.h"
 
+enum { MICRO_PER_HUNDREDTH = MICRO_PER_CREDIT / 100 };
+
 bool money_add(i64 a, i64 b, i64 *ret)
 {
 	i64 sum;
@@ -95,4 +97,20 @@ i64 money_charge_cents(i64 micro)
 
 	money_divide_up(micro, MICRO_PER_CENT, &cents);
 	return cents;
+}
+
+i64 money_credit_hundredths(i64 micro)
+{
+	i64 hundredths = 0;
+
+	money_divide_down(micro, MICRO_PER_HUNDREDTH, &hundredths);
+	return hundredths;
+}
+
+i64 money_charge_hundredths(i64 micro)
+{
+	i64 hundredths = 0;
+
+	money_divide_up(micro, MICRO_PER_HUNDREDTH, &hundredths);
+	return hundredths;
 }

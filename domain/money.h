@@ -5,7 +5,7 @@
 
 #include "../fcgi/core/types.h"
 
-enum { MICRO_PER_CENT = 10000, TOKENS_PER_PRICE = 1000000 };
+enum { MICRO_PER_CENT = 10000, MICRO_PER_CREDIT = 1000, TOKENS_PER_PRICE = 1000000 };
 
 /* Each is false, and leaves *ret alone, when the result does not fit. */
 bool money_add(i64 a, i64 b, i64 *ret);
@@ -25,5 +25,8 @@ bool money_of_cents(i64 cents, i64 *ret_micro);
 /* For people to look at: credit is shown rounded down, a charge rounded up. */
 i64 money_credit_cents(i64 micro);
 i64 money_charge_cents(i64 micro);
+/* The same in hundredths of a credit, of which a thousand make a dollar. */
+i64 money_credit_hundredths(i64 micro);
+i64 money_charge_hundredths(i64 micro);
 
 #endif

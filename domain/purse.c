@@ -265,9 +265,9 @@ int purse_admit(struct db *db, const struct call_request *q, struct call_record 
 		copy_text((*ret)->id, sizeof((*ret)->id), id);
 	if (rc != E_INSUFFICIENT_BALANCE)
 		return rc;
-	fail_number(db->fail, "required", q->estimate);
+	fail_decimal(db->fail, "required", money_charge_hundredths(q->estimate), 2);
 	if (ledger_balance_get(db, q->user_id, &balance) == 0)
-		fail_number(db->fail, "available", balance.spendable);
+		fail_decimal(db->fail, "available", money_credit_hundredths(balance.spendable), 2);
 	return rc;
 }
 

@@ -33,7 +33,7 @@ struct call_request {
 };
 
 /* Reserves the estimate and returns the call's record, RECORD_HELD. E_INSUFFICIENT_BALANCE with
- * `required` and `available` (micro-dollars) noted; E_UNAVAILABLE when the database is away or too
+ * `required` and `available` (credits) noted; E_UNAVAILABLE when the database is away or too
  * many calls are unsettled. */
 int purse_admit(struct db *db, const struct call_request *q, struct call_record **ret);
 /* An upstream is asked now. */

@@ -1,7 +1,11 @@
 /* Usage events with their daily sums, and turns. */
 #include "usage.h"
 
+#include <string.h>
+#include <time.h>
+
 #include "../fcgi/core/clock.h"
+#include "../fcgi/core/str.h"
 
 static const i64 day_us = 86400LL * US_PER_S;
 
@@ -13,6 +17,47 @@ i64 usage_day(i64 at_us)
 i64 usage_day_start_us(i64 day)
 {
 	return day * day_us;
+}
+
+static i64 month_start_day(i64 month)
+{
+	struct tm tm = {
+		.tm_year = (int)(month / 12) - 1900, .tm_mon = (int)(month % 12), .tm_mday = 1};
+
+	return usage_day(S_TO_US(timegm(&tm)));
+}
+
+/* "2026-01" as the months since the year 0; -1: not one since 1970. */
+static i64 read_month(const char *text)
+{
+	i64 year, month;
+	char part[5] = "";
+
+	if (strspn(text, "0123456789") != 4 || text[4] != '-' ||
+		strspn(text + 5, "0123456789") != 2 || text[7] != '\0')
+		return -1;
+	memcpy(part, text, 4);
+	str_to_i64(part, &year);
+	str_to_i64(text + 5, &month);
+	return year >= 1970 && month >= 1 && month <= 12 ? year * 12 + month - 1 : -1;
+}
+
+bool usage_month(const char *period, i64 now_us, struct usage_month *ret)
+{
+	time_t now_s = now_us / US_PER_S;
+	struct tm now;
+
+	gmtime_r(&now_s, &now);
+	i64 month = (now.tm_year + 1900LL) * 12 + now.tm_mon;
+	if (period != NULL && str_equal(period, "previous"))
+		month--;
+	else if (period != NULL && !str_equal(period, "current"))
+		month = read_month(period);
+	if (month < 0)
+		return false;
+	ret->first_day = month_start_day(month);
+	ret->last_day = month_start_day(month + 1) - 1;
+	return true;
 }
 
 int usage_record(struct db *db, const struct usage_insert_in *event, bool *ret_is_new)

@@ -7,6 +7,13 @@
 i64 usage_day(i64 at_us);
 i64 usage_day_start_us(i64 day);
 
+struct usage_month {
+	i64 first_day, last_day;
+};
+
+/* "current" (also NULL), "previous" or "2026-01". False when period is anything else. */
+bool usage_month(const char *period, i64 now_us, struct usage_month *ret);
+
 /* Stores one event and adds it to the sums of its day; a client_id that is stored already changes
  * nothing
  * (*ret_is_new). Inside a transaction. */

@@ -46,7 +46,7 @@ config_write() {
 	port=$(cat "$STATE/port" 2>/dev/null || echo "$PORT")
 	if [[ $port != "$PORT" ]]; then
 		sed -i "s#127\.0\.0\.1:$port\b#127.0.0.1:$PORT#; s#127\.0\.0\.1:$((port + 1))\b#127.0.0.1:$SINK_PORT#
-			s#127\.0\.0\.1:$((port + 3))\b#127.0.0.1:$((PORT + 3))#" "$conf"
+			s#127\.0\.0\.1:$((port + 3))\b#127.0.0.1:$AI_PORT#" "$conf"
 	fi
 	grep -q '^\[sandbox\]' "$conf" || (echo && config_text_sandbox) >>"$conf" # older than the models
 	echo "$PORT" >"$STATE/port"
@@ -115,7 +115,7 @@ config_text() {
 }
 
 config_text_sandbox() {
-	printf '[sandbox]\nai_url = http://127.0.0.1:%s\n' $((PORT + 3))
+	printf '[sandbox]\nai_url = http://127.0.0.1:%s\n' $AI_PORT
 }
 
 # Small on purpose: a laptop runs this beside everything else. What matters for money is as in production.

@@ -90,6 +90,9 @@ static void encode_field(const struct field *f, const void *value, struct buf *o
 	case FIELD_CENTS_EXACT:
 		buf_decimal(out, *(const i64 *)member, 4);
 		break;
+	case FIELD_HUNDREDTHS:
+		buf_decimal(out, *(const i64 *)member, 2);
+		break;
 	case FIELD_TIME_S:
 		buf_i64(out, *(const i64 *)member / 1000000);
 		break;

@@ -17,6 +17,7 @@ enum field_type {
 	FIELD_OPT_USD_MICRO, /* a decimal number of US dollars [struct opt_i64, micro-dollars] */
 	FIELD_CENTS,	     /* output: whole cents, rounded down [i64, micro-dollars] */
 	FIELD_CENTS_EXACT,   /* output: cents with up to four decimals [i64, micro-dollars] */
+	FIELD_HUNDREDTHS,    /* output: a number with up to two decimals [i64, hundredths] */
 	FIELD_TIME_S,	     /* Unix seconds [i64, microseconds; 0: absent unless required] */
 	FIELD_OBJECT,	     /* [pointer to the struct of .schema; NULL: absent] */
 	FIELD_ARRAY, /* array of objects [pointer to the first], count in the member .n_offset */
@@ -74,6 +75,7 @@ static inline const char *field_name(const struct field *f)
 #define OPT_USD_MICRO(T, m, ...) FIELD(T, m, FIELD_OPT_USD_MICRO, struct opt_i64, __VA_ARGS__)
 #define CENTS(T, m, ...) FIELD(T, m, FIELD_CENTS, i64, __VA_ARGS__)
 #define CENTS_EXACT(T, m, ...) FIELD(T, m, FIELD_CENTS_EXACT, i64, __VA_ARGS__)
+#define HUNDREDTHS(T, m, ...) FIELD(T, m, FIELD_HUNDREDTHS, i64, __VA_ARGS__)
 #define TIME_S(T, m, ...) FIELD(T, m, FIELD_TIME_S, i64, __VA_ARGS__)
 #define JSON(T, m, ...) FIELD(T, m, FIELD_JSON, const char *, __VA_ARGS__)
 #define OBJECT(T, m, S, ...) \

@@ -23,30 +23,27 @@ static struct breaker_slot *slot_take(struct breaker *b, const char *origin)
 	for (size_t i = 0; i < BREAKER_SLOTS && oldest->origin[0] != '\0'; i++)
 		if (b->slot[i].origin[0] == '\0' || b->slot[i].used_at_us < oldest->used_at_us)
 			oldest = &b->slot[i];
-	*oldest = (struct breaker_slot){.n_failures = 0};
+	*oldest = (struct breaker_slot){.used_at_us = 0};
 	snprintf(oldest->origin, sizeof(oldest->origin), "%s", origin);
 	return oldest;
 }
 
-enum breaker_pass breaker_enter(struct breaker *b, const char *origin, i64 now_us)
+bool breaker_state_admits(const struct breaker_state *s, i64 now_us)
 {
-	enum breaker_pass pass = BREAKER_PASSED;
-
-	pthread_mutex_lock(&b->lock);
-	struct breaker_slot *s = slot_find(b, origin);
-	if (s != NULL) {
-		s->used_at_us = now_us;
-		if (s->n_failures >= BREAKER_FAILURES_MAX) {
-			pass = s->is_probing || now_us < s->retry_at_us ? BREAKER_REFUSED
-									: BREAKER_PROBE;
-			s->is_probing |= pass == BREAKER_PROBE;
-		}
-	}
-	pthread_mutex_unlock(&b->lock);
-	return pass;
+	return s->n_failures < BREAKER_FAILURES_MAX || (!s->is_probing && now_us >= s->retry_at_us);
 }
 
-static bool note_failure(struct breaker_slot *s, enum breaker_pass pass, i64 now_us)
+enum breaker_pass breaker_state_enter(struct breaker_state *s, i64 now_us)
+{
+	if (!breaker_state_admits(s, now_us))
+		return BREAKER_REFUSED;
+	if (s->n_failures < BREAKER_FAILURES_MAX)
+		return BREAKER_PASSED;
+	s->is_probing = true;
+	return BREAKER_PROBE;
+}
+
+static bool note_failure(struct breaker_state *s, enum breaker_pass pass, i64 now_us)
 {
 	if (pass == BREAKER_PROBE) {
 		s->is_probing = false;
@@ -63,6 +60,32 @@ static bool note_failure(struct breaker_slot *s, enum breaker_pass pass, i64 now
 	return true;
 }
 
+bool breaker_state_leave(
+	struct breaker_state *s, enum breaker_pass pass, enum breaker_outcome outcome, i64 now_us)
+{
+	if (outcome == BREAKER_FAILED)
+		return note_failure(s, pass, now_us);
+	if (outcome == BREAKER_OK)
+		*s = (struct breaker_state){.n_failures = 0};
+	else if (pass == BREAKER_PROBE)
+		s->is_probing = false;
+	return false;
+}
+
+enum breaker_pass breaker_enter(struct breaker *b, const char *origin, i64 now_us)
+{
+	enum breaker_pass pass = BREAKER_PASSED;
+
+	pthread_mutex_lock(&b->lock);
+	struct breaker_slot *s = slot_find(b, origin);
+	if (s != NULL) {
+		s->used_at_us = now_us;
+		pass = breaker_state_enter(&s->state, now_us);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return pass;
+}
+
 bool breaker_leave(struct breaker *b, const char *origin, enum breaker_pass pass,
 	enum breaker_outcome outcome, i64 now_us)
 {
@@ -74,12 +97,9 @@ bool breaker_leave(struct breaker *b, const char *origin, enum breaker_pass pass
 		s = slot_take(b, origin);
 	if (s != NULL) {
 		s->used_at_us = now_us;
+		has_opened = breaker_state_leave(&s->state, pass, outcome, now_us);
 		if (outcome == BREAKER_OK)
 			s->origin[0] = '\0';
-		else if (outcome == BREAKER_FAILED)
-			has_opened = note_failure(s, pass, now_us);
-		else if (pass == BREAKER_PROBE)
-			s->is_probing = false;
 	}
 	pthread_mutex_unlock(&b->lock);
 	return has_opened;

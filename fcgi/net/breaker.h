@@ -14,11 +14,17 @@ enum {
 	BREAKER_ORIGIN_BYTES = 288 /* "https://" host ":65535" */
 };
 
+/* Of one thing that may fail. Whoever keeps it locks it. */
+struct breaker_state {
+	unsigned n_failures; /* in a row */
+	bool is_probing;
+	i64 retry_at_us; /* monotonic */
+};
+
 struct breaker_slot {
 	char origin[BREAKER_ORIGIN_BYTES]; /* "": free */
-	unsigned n_failures;
-	bool is_probing;
-	i64 retry_at_us, used_at_us; /* monotonic */
+	struct breaker_state state;
+	i64 used_at_us; /* monotonic */
 };
 
 /* Shared by the threads of a process. */
@@ -38,6 +44,12 @@ enum breaker_outcome {
 	BREAKER_FAILED,
 	BREAKER_UNKNOWN /* the call ended for a reason that says nothing about the origin */
 };
+
+/* Whether breaker_state_enter() would let a call pass. */
+bool breaker_state_admits(const struct breaker_state *s, i64 now_us);
+enum breaker_pass breaker_state_enter(struct breaker_state *s, i64 now_us);
+bool breaker_state_leave(
+	struct breaker_state *s, enum breaker_pass pass, enum breaker_outcome outcome, i64 now_us);
 
 /* Whether a call may be made. Each one that may ends with breaker_leave(). */
 enum breaker_pass breaker_enter(struct breaker *b, const char *origin, i64 now_us);

@@ -15,7 +15,7 @@
 enum {
 	HEADER_BYTES_MAX = 64 * 1024,
 	BODY_KEPT_BYTES = 8 * 1024, /* of the buffer, between calls */
-	RECEIVE_BYTES = 8 * 1024,   /* libcurl's own buffers, one set for each running call */
+	RECEIVE_BYTES = 4 * 1024,   /* libcurl's own buffers, one set for each running call */
 	SEND_BYTES = 16 * 1024,
 	/* A compressed answer may become this much, and then so many times its size. */
 	INFLATED_FREE_BYTES = 1024 * 1024,

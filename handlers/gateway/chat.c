@@ -62,12 +62,9 @@ static const char *dollars(struct arena *a, i64 micro)
 /* What was used and what it costs, rounded up to a hundredth of a credit. */
 static struct client_usage usage_of(const struct call_record *record)
 {
-	enum { MICRO_PER_HUNDREDTH = MICRO_PER_CREDIT / 100 };
-
 	return (struct client_usage){
 		.tokens = record->tokens,
-		.credits_hundredths =
-			(record->cost + MICRO_PER_HUNDREDTH - 1) / MICRO_PER_HUNDREDTH,
+		.credits_hundredths = money_charge_hundredths(record->cost),
 	};
 }
 

@@ -198,11 +198,13 @@ static const struct encoded_models *variant_for(const struct req *r, const struc
 	return &e->by_rank[i];
 }
 
-/* An answer that depends on who asks. */
+/* An answer that depends on who asks; nobody stores what is for one account. */
 static int answer(struct req *r, const struct encoded *encoded)
 {
+	bool is_personal = gateway_account(r) != NULL;
+
 	resp_header(r, "Vary", "Authorization");
-	return gateway_answer(r, encoded, "private, no-cache");
+	return gateway_answer(r, encoded, is_personal ? "no-store" : "public, no-cache");
 }
 
 int gateway_models_list(struct req *r, const void *in, void *out)

@@ -36,9 +36,12 @@ struct product_export {
 	struct product_order *orders;
 	struct export_usage *usage;
 	struct export_usage_day *usage_days;
+	struct export_call *calls;
+	struct export_call_day *call_days;
 	struct export_turn *turns;
 	struct export_turn_day *turn_days;
-	size_t n_identities, n_sessions, n_orders, n_usage, n_usage_days, n_turns, n_turn_days;
+	size_t n_identities, n_sessions, n_orders, n_usage, n_usage_days, n_calls, n_call_days;
+	size_t n_turns, n_turn_days;
 };
 SCHEMA(product_export, TIME_S(product_export, exported_at_us, REQUIRED, .json = "exported_at"),
 	OBJECT(product_export, account, product_me, REQUIRED),
@@ -47,6 +50,8 @@ SCHEMA(product_export, TIME_S(product_export, exported_at_us, REQUIRED, .json = 
 	ARRAY(product_export, orders, product_order, REQUIRED),
 	ARRAY(product_export, usage, export_usage, REQUIRED, DOC("Newest first")),
 	ARRAY(product_export, usage_days, export_usage_day, REQUIRED, DOC("Sums of usage")),
+	ARRAY(product_export, calls, export_call, REQUIRED, DOC("Of hosted models, newest first")),
+	ARRAY(product_export, call_days, export_call_day, REQUIRED, DOC("Sums of calls")),
 	ARRAY(product_export, turns, export_turn, REQUIRED, DOC("Of the days that are kept")),
 	ARRAY(product_export, turn_days, export_turn_day, REQUIRED));
 
@@ -114,6 +119,8 @@ static const struct part {
 	{"orders", &product_order_schema, orders},
 	{"usage", &export_usage_schema, export_usage_page},
 	{"usage_days", &export_usage_day_schema, export_usage_day_page},
+	{"calls", &export_call_schema, export_call_page},
+	{"call_days", &export_call_day_schema, export_call_day_page},
 	{"turns", &export_turn_schema, export_turn_page},
 	{"turn_days", &export_turn_day_schema, export_turn_day_page},
 };

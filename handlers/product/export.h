@@ -39,11 +39,27 @@ struct export_turn_day {
 };
 SCHEMA_DECLARE(export_turn_day);
 
+struct export_call {
+	const char *id, *request_id, *endpoint, *mode, *model, *status;
+	bool is_estimated;
+	i64 input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens;
+	i64 cost_micro, at_us, latency_ms;
+};
+SCHEMA_DECLARE(export_call);
+
+struct export_call_day {
+	const char *day, *model;
+	i64 calls, input_tokens, output_tokens, cost_micro;
+};
+SCHEMA_DECLARE(export_call_day);
+
 /* A page each: fills *ret with structs of the part's schema and moves the place. */
 #define EXPORT_PAGE(name) \
 	int name(struct req *r, struct export_place *at, const void **ret, size_t *ret_n)
 EXPORT_PAGE(export_usage_page);
 EXPORT_PAGE(export_usage_day_page);
+EXPORT_PAGE(export_call_page);
+EXPORT_PAGE(export_call_day_page);
 EXPORT_PAGE(export_turn_page);
 EXPORT_PAGE(export_turn_day_page);
 

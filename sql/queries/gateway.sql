@@ -4,7 +4,7 @@
 -- A token and its user in one indexed read.
 -- in:  token_hash bytes(32)
 -- out: ide_token_id u64, expires_at_us i64, last_used_at_us i64, user_id u64, public_id str(28), email str(254)?,
---      display_name str(64)?, plan str(32), created_at_us i64, suspended_at_us i64?
+--      display_name str(80)?, plan str(32), created_at_us i64, suspended_at_us i64?
 SELECT t.ide_token_id, t.expires_at_us, t.last_used_at_us, u.user_id, u.public_id, u.email, u.display_name, u.plan,
 	u.created_at_us, u.suspended_at_us
 FROM ide_token t JOIN users u ON u.user_id = t.user_id
@@ -48,7 +48,7 @@ DELETE FROM ide_token WHERE expires_at_us < ? ORDER BY expires_at_us LIMIT 1000;
 -- A person of a Supabase project with their user, where there is one.
 -- in:  subject_hash bytes(32)
 -- out: closed_at_us i64?, claimed_email str(254)?, user_id u64?, public_id str(28)?, email str(254)?,
---      display_name str(64)?, plan str(32)?, created_at_us i64?, suspended_at_us i64?
+--      display_name str(80)?, plan str(32)?, created_at_us i64?, suspended_at_us i64?
 SELECT i.closed_at_us, i.email AS claimed_email, u.user_id, u.public_id, u.email, u.display_name, u.plan, u.created_at_us,
 	u.suspended_at_us
 FROM supabase_identity i LEFT JOIN users u ON u.user_id = i.user_id AND u.deleted_at_us IS NULL

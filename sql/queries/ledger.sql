@@ -7,12 +7,13 @@
 -- Locks a user and the accounts; account_id 0: there are none yet. may_spend is about the account's headroom.
 -- in:  user_id u64
 -- out: account_id u64, owner_kind str(5), owner_id u64, asset str(9), kind str(16), balance i64, reserved i64, floor i64?,
---      expires_at_us i64?, n_entries u64, last_hash bytes(32), may_spend bool
+--      expires_at_us i64?, n_entries u64, last_hash bytes(32), may_spend bool, used_at_us i64?, used_micro i64,
+--      used_overage_micro i64
 SELECT CAST(COALESCE(a.account_id, 0) AS UNSIGNED) AS account_id, 'user' AS owner_kind, u.user_id AS owner_id,
 	'usd_micro' AS asset, COALESCE(a.kind, '') AS kind, COALESCE(a.balance, 0) AS balance,
 	COALESCE(a.reserved, 0) AS reserved, a.floor, a.expires_at_us, CAST(COALESCE(a.n_entries, 0) AS UNSIGNED) AS n_entries,
 	COALESCE(a.last_hash, '') AS last_hash,
-	(a.kind <> 'overage' OR u.overage_enabled) IS TRUE AS may_spend
+	(a.kind <> 'overage' OR u.overage_enabled) IS TRUE AS may_spend, u.used_at_us, u.used_micro, u.used_overage_micro
 FROM users u LEFT JOIN ledger_account a ON a.owner_kind = 'user' AND a.owner_id = u.user_id AND a.asset = 'usd_micro'
 WHERE u.user_id = ? FOR UPDATE;
 
@@ -53,10 +54,34 @@ UPDATE ledger_account SET balance = ?, reserved = ?, floor = ?, expires_at_us = 
 WHERE account_id = ?;
 
 -- ledger_view_set :exec
--- What GET /api/account/me reads; only the ledger writes it. A NULL leaves the value.
--- in:  topup_micro i64?, allowance_micro i64?, user_id u64
-UPDATE users SET topup_micro = COALESCE(?, topup_micro), allowance_micro = COALESCE(?, allowance_micro)
+-- What users are shown; only the ledger writes it. A NULL leaves the value.
+-- in:  topup_micro i64?, allowance_micro i64?, used_at_us i64?, used_micro i64?, used_overage_micro i64?, user_id u64
+UPDATE users SET topup_micro = COALESCE(?, topup_micro), allowance_micro = COALESCE(?, allowance_micro),
+	used_at_us = COALESCE(?, used_at_us), used_micro = COALESCE(?, used_micro),
+	used_overage_micro = COALESCE(?, used_overage_micro)
 WHERE user_id = ?;
+
+-- statement_day :exec
+-- A day's usage becomes a row of the statement, once the day is over. Under the lock on the user; then statement_day_over.
+-- in:  user_id u64, today_us i64
+INSERT INTO credit_statement (user_id, seq, amount, overage, at_us)
+SELECT user_id, statement_rows + 1, -used_micro, used_overage_micro, used_at_us FROM users
+WHERE user_id = ? AND used_at_us < ?;
+
+-- statement_day_over :exec
+-- in:  user_id u64
+UPDATE users SET statement_rows = statement_rows + 1, used_at_us = NULL, used_micro = 0, used_overage_micro = 0
+WHERE user_id = ?;
+
+-- statement_add :exec
+-- A change of credit. Under the lock on the user; then statement_next.
+-- in:  transfer_id u64, amount i64, at_us i64, user_id u64
+INSERT INTO credit_statement (user_id, seq, transfer_id, amount, at_us)
+SELECT user_id, statement_rows + 1, ?, ?, ? FROM users WHERE user_id = ?;
+
+-- statement_next :exec
+-- in:  user_id u64
+UPDATE users SET statement_rows = statement_rows + 1 WHERE user_id = ?;
 
 -- ledger_balance :many
 -- A user's accounts as they are.

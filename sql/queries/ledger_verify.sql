@@ -80,3 +80,29 @@ LEFT JOIN ledger_account a ON a.owner_kind = 'user' AND a.owner_id = u.user_id A
 	AND a.kind = 'allowance'
 WHERE u.topup_micro <> COALESCE(t.balance, 0) OR u.allowance_micro <> COALESCE(a.balance, 0)
 ORDER BY u.user_id LIMIT 1;
+
+-- verify_statement :many scan
+-- Users whose statement does not add up to their credit.
+-- out: user_id u64, stated i64, credit i64
+SELECT u.user_id, CAST(COALESCE(s.amount, 0) - u.used_micro AS SIGNED) AS stated, u.topup_micro + u.allowance_micro AS credit
+FROM users u LEFT JOIN (SELECT user_id, SUM(amount) AS amount FROM credit_statement GROUP BY user_id) s
+	ON s.user_id = u.user_id
+HAVING stated <> credit ORDER BY u.user_id LIMIT 1;
+
+-- verify_call_holds :many scan
+-- Leases that were charged another sum than their calls have cost, or calls of no lease.
+-- out: hold_id str(29), charged i64, called i64
+SELECT hold_id, CAST(COALESCE(SUM(charged), 0) AS SIGNED) AS charged, CAST(COALESCE(SUM(called), 0) AS SIGNED) AS called
+FROM (SELECT public_id AS hold_id, COALESCE(cost, 0) AS charged, 0 AS called FROM hold WHERE reference_kind = 'lease'
+	UNION ALL
+	SELECT hold_id, 0 AS charged, SUM(cost_micro) AS called FROM ai_call GROUP BY hold_id) u
+GROUP BY hold_id HAVING SUM(charged) <> SUM(called) ORDER BY hold_id LIMIT 1;
+
+-- verify_call :many scan
+-- Calls whose cost no transfer has charged to their hold.
+-- out: public_id str(29), cost_micro i64, transfer_id u64?
+SELECT c.public_id, c.cost_micro, c.transfer_id
+FROM ai_call c LEFT JOIN ledger_transfer t ON t.transfer_id = c.transfer_id
+WHERE c.cost_micro < 0 OR (c.cost_micro > 0 AND
+	(t.reference_kind = 'calls' AND t.reference_id = c.hold_id) IS NOT TRUE)
+ORDER BY c.call_id LIMIT 1;

@@ -4,7 +4,7 @@
 -- A token's session and its user in one indexed read: the hottest query there is.
 -- in:  token_hash bytes(32)
 -- out: session_id u64, session_public_id str(29), expires_at_us i64, last_seen_at_us i64, user_id u64, public_id str(28),
---      email str(254)?, display_name str(64)?, plan str(32), founding bool, overage_enabled bool,
+--      email str(254)?, display_name str(80)?, plan str(32), founding bool, overage_enabled bool,
 --      allowance_micro i64, topup_micro i64, seats i64?, period_start_at_us i64?, renews_at_us i64?,
 --      cancel_at_period_end bool, created_at_us i64, suspended_at_us i64?
 SELECT s.session_id, s.public_id AS session_public_id, s.expires_at_us, s.last_seen_at_us, u.user_id, u.public_id,

@@ -19,7 +19,7 @@ SELECT email, plan, renews_at_us FROM users WHERE user_id = ? FOR UPDATE;
 
 -- user_update :exec
 -- Changes what a user may change; a NULL leaves the value.
--- in:  display_name str(64)?, overage_enabled bool?, user_id u64
+-- in:  display_name str(80)?, overage_enabled bool?, user_id u64
 UPDATE users SET display_name = COALESCE(?, display_name), overage_enabled = COALESCE(?, overage_enabled)
 WHERE user_id = ?;
 

@@ -188,7 +188,22 @@ static int balance(struct command_context *c, int argc, char **argv)
 	return EXIT_FINE;
 }
 
-/* The transfer's other sides, and the hold if it was a call. */
+static int explain_calls(struct command_context *c, u64 transfer_id)
+{
+	struct call_by_transfer_row *call;
+	size_t n;
+
+	TRY(sql_call_by_transfer(&c->db, transfer_id, &call, &n));
+	for (size_t i = 0; i < n; i++)
+		printf("  %s\t%s by %s, request %s\t%s, %s\t%lld tokens in, %lld out\t%s cents\n",
+			call[i].public_id, call[i].model, call[i].provider, call[i].request_id,
+			call[i].status, call[i].is_estimated ? "estimated" : "measured",
+			(long long)call[i].input_tokens, (long long)call[i].output_tokens,
+			cents(&c->arena, call[i].cost_micro));
+	return 0;
+}
+
+/* The transfer's other sides, and the hold or the calls that it charged. */
 static int explain_cause(
 	struct command_context *c, u64 user_id, const struct ledger_statement_row *row)
 {
@@ -202,6 +217,8 @@ static int explain_cause(
 			(unsigned long long)leg[i].account_id, (unsigned long long)leg[i].seq,
 			leg[i].owner_kind, (unsigned long long)leg[i].owner_id, leg[i].kind,
 			cents(&c->arena, leg[i].amount));
+	if (str_equal(row->reference_kind, "calls"))
+		return explain_calls(c, row->transfer_id);
 	if (!str_equal(row->reference_kind, "hold"))
 		return 0;
 	int rc = sql_hold_get(&c->db, row->reference_id, user_id, &hold);

@@ -54,6 +54,7 @@ void openapi_put_type(const struct field *f, struct buf *out)
 	case FIELD_USD_MICRO:
 	case FIELD_OPT_USD_MICRO:
 	case FIELD_CENTS_EXACT:
+	case FIELD_HUNDREDTHS:
 		buf_str(out, "\"type\":\"number\"");
 		break;
 	case FIELD_BOOL:

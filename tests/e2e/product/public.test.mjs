@@ -107,8 +107,8 @@ test("a loaded catalog is in force within about a second, with another ETag", as
   const file = write("next.json", next);
 
   const dry = await done(["catalog", "load", file, "--dry-run"]);
-  assert.match(dry, new RegExp(`pro: \\d+ -> ${price} cents`));
-  assert.match(dry, /topup_50: new, 5000 cents/);
+  assert.match(dry, new RegExp(`plan pro: price_cents \\d+ -> ${price}\n`));
+  assert.match(dry, /topup topup_50: new, \{"id":"topup_50","price_cents":5000,/);
   await sleep(1500); // longer than anything is kept
   assert.deepEqual(await catalog(), sold(catalogFile), "a dry run loads nothing");
 
@@ -118,7 +118,7 @@ test("a loaded catalog is in force within about a second, with another ETag", as
   assert.match(await done(["catalog", "load", file]), /already, as version \d+; it is in effect/);
   assert.match(await done(["catalog", "show"]), new RegExp(`pro +${price} cents / month`));
 
-  assert.match(await done(["catalog", "load", demo.pathname, "--dry-run"]), /yearly: no longer sold/);
+  assert.match(await done(["catalog", "load", demo.pathname, "--dry-run"]), /plan yearly: no longer there/);
   await done(["catalog", "load", demo.pathname]);
   await eventually(async () => assert.deepEqual(await catalog(), sold(catalogFile)), SEEN_MS);
 });
@@ -164,9 +164,11 @@ test("a wrong file is refused as a whole, with all its faults", async () => {
   twice.topups.push({ ...twice.topups[0], id: "team" });
   twice.plans.shift();
   const cases = [
-    [broken, [/price_cents: min 0/, /interval: values/, /features: string/, /name: required/, /credits_cents: integer/]],
-    [twice, [/pro: twice/, /Pro!: letters/, /team: plan and top-up/, /'free'/]],
-    ["{", [/not valid JSON/]], ["", [/JSON/]], [[], [/object/]], [{}, [/plans: required/, /topups: required/]],
+    [broken, [/plans\[0\]\.price_cents: must be at least 0/, /plans\[1\]\.interval: must be one of month, year, once/,
+      /plans\[2\]\.features: must be a list of text/, /plans\[3\]\.name: is missing/, /topups\[0\]\.credits_cents: must be a whole number/]],
+    [twice, [/plans\[4\]\.id: 'pro' is there twice/, /topups\[1\]\.id: 'Pro!' may only have small letters/,
+      /topups\[2\]\.id: 'team' is the id of a plan, too/, /plans: must have a plan with the id 'free'/]],
+    ["{", [/not valid JSON/]], ["", [/JSON/]], [[], [/object/]], [{}, [/plans: is missing/, /topups: is missing/]],
     ['{"plans":[],"plans":[],"topups":[]}', [/JSON/]], [{ plans: [], topups: [] }, [/plans/]],
   ];
   for (const [content, reasons] of cases) {
