@@ -120,6 +120,11 @@ const struct model_plan *models_plan_of(const struct models *models, i64 plan_ra
 	return NULL;
 }
 
+const struct dialect_upstream *model_route_dialect(const struct model_route *route)
+{
+	return dialect_upstream_find(provider_dialect_names[route->provider->dialect]);
+}
+
 static struct snapshot *snapshot_new(const struct catalog_file *file,
 	const struct catalog_current_row *version, models_encode_fn *encode)
 {

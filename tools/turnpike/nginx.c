@@ -12,7 +12,8 @@
 #include "../../fcgi/http/route.h"
 #include "turnpike.h"
 
-enum { FLOOD_FACTOR = 4 };
+/* SILENCE_S: workers that stream keep their own time; the longest is 600 s, of a mode of chat. */
+enum { FLOOD_FACTOR = 4, SILENCE_S = 630 };
 
 /* A location's settings: what differs between paths. */
 struct place {
@@ -194,7 +195,8 @@ static void write_settings(const struct place *p, const char *indent, FILE *out)
 	if (p->body_bytes != BODY_DEFAULT_BYTES)
 		fprintf(out, "%sclient_max_body_size %zu;\n", indent, p->body_bytes);
 	if (p->is_stream)
-		fprintf(out, "%sfastcgi_buffering off;\n%sgzip off;\n", indent, indent);
+		fprintf(out, "%sfastcgi_buffering off;\n%sgzip off;\n%sfastcgi_read_timeout %ds;\n",
+			indent, indent, indent, SILENCE_S);
 	if (p->cache_s > 0)
 		fprintf(out,
 			"%sfastcgi_cache turnpike;\n%sfastcgi_cache_key $request_method$uri;\n"
