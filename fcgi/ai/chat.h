@@ -161,6 +161,7 @@ struct upstream_call {
 	/* Below the provider's base URL, which is what the vendor's own client calls so:
 	 * "https://api.openai.com/v1", "https://api.anthropic.com", "https://api.mistral.ai". */
 	const char *path;
+	const char *below; /* follows the path, whichever it is; NULL: nothing */
 	const char *header[UPSTREAM_HEADERS_MAX]; /* "Name: value", ends with NULL; with the key */
 	const char *body;
 	size_t body_length;
@@ -169,6 +170,9 @@ struct upstream_call {
 /* Reads one answer. Made with dialect->reader(); lives in its arena. */
 struct answer_reader;
 
+/* A client's call in this dialect, which goes on as it is (anthropic_client.h). */
+struct raw_call;
+
 struct dialect_upstream {
 	const char *name; /* "openai", "anthropic", "fim_openai", "fim_mistral", ... */
 	/* Writes the call. E_BAD_REQUEST when the dialect cannot say it. Either may be NULL. */
@@ -176,6 +180,9 @@ struct dialect_upstream {
 		const char *key, struct upstream_call *ret, struct fail *fail);
 	int (*write_fim)(struct arena *a, const struct fim *fim, const struct upstream_model *m,
 		const char *key, struct upstream_call *ret, struct fail *fail);
+	/* NULL: clients do not speak this dialect with us. */
+	void (*write_raw)(struct arena *a, struct raw_call *raw, const struct upstream_model *m,
+		const char *key, struct upstream_call *ret);
 	struct answer_reader *(*reader)(struct arena *a, chat_sink *sink, void *arg);
 	bool fim_is_chat; /* write_fim() asks a chat model; fim_filter unwraps its answer */
 	/* An HTTP error of this upstream: its message (never NULL) and type, from its body. */
