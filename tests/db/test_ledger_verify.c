@@ -6,12 +6,40 @@
 #include <string.h>
 
 #include "domain/ledger_verify.h"
+#include "domain/settle.h"
+#include "fcgi/core/crypto.h"
 #include "ledger_world.h"
 
 #include <cmocka.h> /* after ours: its macro fail() would hide our function */
 
 static struct support s;
-static u64 user, account;
+static u64 user, account, caller;
+
+/* Somebody with two calls, charged together. */
+static void make_calls(void)
+{
+	struct call_record record[2] = {0}, *call[] = {&record[0], &record[1]};
+	struct ledger_leased leased;
+	char *hold_id = public_id(&s.arena, "hold_");
+
+	caller = world_user(&s);
+	world_grant(&s, caller, 100);
+	for (size_t i = 0; i < ARRAY_LEN(record); i++) {
+		strcpy(record[i].id, public_id(&s.arena, "act_"));
+		strcpy(record[i].hold_id, hold_id);
+		record[i].user_id = caller;
+		record[i].cost = i == 0 ? 30 : 12;
+		record[i].started_at_us = WORLD_NOW;
+	}
+	struct settlement settlement = {
+		.lease = {.user_id = caller, .hold_id = hold_id, .keep = 50, .now_us = WORLD_NOW},
+		.call = call,
+	};
+	support_expect(&s, ledger_lease_set(&s.db, &settlement.lease, &leased), 0, NULL);
+	settlement.lease.keep = 0;
+	settlement.n_calls = ARRAY_LEN(call);
+	support_expect(&s, settle(&s.db, &settlement, &leased), 0, NULL);
+}
 
 static int set_up(void **state)
 {
@@ -27,6 +55,7 @@ static int set_up(void **state)
 	assert_int_equal(ledger_settle(&s.db, user, hold, 90, WORLD_NOW, &receipt), 0);
 	assert_int_equal(world_hold(&s, user, 7, &hold), 0);
 	account = world_account(user, FUND_TOPUP);
+	make_calls();
 	return 0;
 }
 
@@ -38,14 +67,21 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* U# and A# stand for the user and the account of the user's top-ups. */
+static u64 meant_by(char mark)
+{
+	if (mark == 'C')
+		return caller;
+	return mark == 'U' ? user : account;
+}
+
+/* U# and A# stand for the user and the account of the user's top-ups, C# for who made calls. */
 static const char *fill_in(const char *sql)
 {
 	const char *text = "";
 
 	for (const char *mark; (mark = strchr(sql, '#')) != NULL; sql = mark + 1)
 		text = arena_printf(&s.arena, "%s%.*s%llu", text, (int)(mark - 1 - sql), sql,
-			(unsigned long long)(mark[-1] == 'U' ? user : account));
+			(unsigned long long)meant_by(mark[-1]));
 	return arena_printf(&s.arena, "%s%s", text, sql);
 }
 
@@ -184,6 +220,45 @@ static void test_tampering(void **state)
 			"('x', 0, 9)",
 			"DELETE FROM users WHERE public_id = 'x'",
 			"topup_micro 0 and allowance_micro 9, but the balances are 0 and 0"},
+		{"a row of the statement",
+			"UPDATE credit_statement SET amount = 101 WHERE user_id = U# AND seq = 1",
+			"UPDATE credit_statement SET amount = 100 WHERE user_id = U# AND seq = 1",
+			"users U#: the statement adds up to 211, but the credit is 210"},
+		{"what the day has used",
+			"UPDATE users SET used_micro = used_micro + 1 WHERE user_id = C#",
+			"UPDATE users SET used_micro = used_micro - 1 WHERE user_id = C#",
+			"users C#: the statement adds up to 57, but the credit is 58"},
+		{"what a call has cost",
+			"UPDATE ai_call SET cost_micro = 31 WHERE user_id = C# AND cost_micro = 30",
+			"UPDATE ai_call SET cost_micro = 30 WHERE user_id = C# AND cost_micro = 31",
+			": cost is 42, but its calls cost 43"},
+		{"two calls that make up for each other, one below nothing",
+			"UPDATE ai_call SET cost_micro = IF(cost_micro = 30, 43, -1) WHERE user_id "
+			"= C#",
+			"UPDATE ai_call SET cost_micro = IF(cost_micro = 43, 30, 12) WHERE user_id "
+			"= C#",
+			": no transfer has charged its cost of -1 to its hold"},
+		{"what a lease was charged", "UPDATE hold SET cost = 41 WHERE user_id = C#",
+			"UPDATE hold SET cost = 42 WHERE user_id = C#",
+			": cost is 41, but its calls cost 42"},
+		{"a call of no lease",
+			"UPDATE ai_call SET hold_id = 'hold_x' WHERE user_id = C# AND cost_micro = "
+			"12",
+			"UPDATE ai_call SET hold_id = (SELECT public_id FROM hold WHERE user_id = "
+			"C#) WHERE user_id = C#",
+			": cost is 42, but its calls cost 30"},
+		{"a call that nothing charged",
+			"UPDATE ai_call SET transfer_id = NULL WHERE user_id = C# AND cost_micro = "
+			"12",
+			"UPDATE ai_call SET transfer_id = (SELECT transfer_id FROM hold WHERE "
+			"user_id = C#) WHERE user_id = C#",
+			": no transfer has charged its cost of 12 to its hold"},
+		{"a call that something else charged",
+			"UPDATE ai_call SET transfer_id = (SELECT transfer_id FROM hold WHERE "
+			"user_id = U# AND state = 'settled') WHERE user_id = C#",
+			"UPDATE ai_call SET transfer_id = (SELECT transfer_id FROM hold WHERE "
+			"user_id = C#) WHERE user_id = C#",
+			": no transfer has charged its cost of 30 to its hold"},
 	};
 
 	(void)state;
