@@ -214,6 +214,9 @@ static int write_call(struct attempt *a, struct upstream_call *ret)
 		.max_tokens = c->max_tokens,
 		.pass_sampling = c->model->passes_sampling,
 		.has_reasoning = c->model->allows_reasoning,
+		.fim_template = c->model->fim_template,
+		.has_json_schema = c->model->has_json_schema,
+		.no_prefill = c->model->no_prefill,
 		.max_completion_tokens = route->provider->max_completion_tokens,
 	};
 	struct arena *arena = c->db->arena;
