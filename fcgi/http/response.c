@@ -131,11 +131,10 @@ static void error_page(struct req *r, int status)
 			html_escape(r->arena, message.data)));
 }
 
-static bool wants_openai(const struct req *r, const struct dialect *dialect)
+bool resp_wants_error_object(const struct req *r)
 {
-	if (!dialect->has_openai)
-		return false;
 	const char *format = req_header(r, "HTTP_X_ERROR_FORMAT");
+
 	return format != NULL && str_equal_nocase(format, "openai");
 }
 
@@ -161,7 +160,8 @@ void resp_error(struct req *r)
 	if (r->route != NULL && (r->route->flags & PAGE) != 0) {
 		error_page(r, status);
 	} else {
-		struct dialect_form form = {r->request_id, wants_openai(r, dialect)};
+		struct dialect_form form = {
+			r->request_id, dialect->has_openai && resp_wants_error_object(r)};
 		dialect->render(r->fail, &form, &b);
 		resp_text(r, status, dialect->content_type, b.data, b.length);
 	}
