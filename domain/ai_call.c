@@ -232,6 +232,20 @@ static int write_call(struct attempt *a, struct upstream_call *ret)
 		route->provider->id, call_endpoint_names[c->endpoint]);
 }
 
+/* By the receipt's id a provider's log is matched with ours: unlike the client's request id it is
+ * unique, and says nothing of the client. */
+static void put_request_id(const struct ai_call *c, struct upstream_call *up)
+{
+	size_t n = 0;
+
+	while (up->header[n] != NULL)
+		n++;
+	if (n > UPSTREAM_HEADERS_MAX - 2)
+		return;
+	up->header[n] = arena_printf(c->db->arena, "X-Request-Id: %s", c->record->id);
+	up->header[n + 1] = NULL;
+}
+
 static void note_route(struct ai_call *c)
 {
 	const struct choice *choice = &c->choice;
@@ -328,6 +342,7 @@ static int ask(struct ai_call *c, bool *ret_retry)
 		dialect_upstream_find(provider_dialect_names[c->choice.route->provider->dialect]);
 	note_route(c);
 	TRY(write_call(a, &up));
+	put_request_id(c, &up);
 	const struct provider *provider = c->choice.route->provider;
 	struct net_stream call = {
 		.url = arena_printf(c->db->arena, "%s%s", provider->base_url,
