@@ -45,6 +45,7 @@ after(async () => {
 });
 
 afterEach(async () => {
+  if (!swept) return; // the stack did not come up, and before() says why
   await eventually(async () => assert.deepEqual(await gateway.sql(`SELECT public_id FROM hold WHERE state = 'open' AND user_id <> ${swept.someone.id}`), []), 3000);
   const { status, stdout, stderr } = await operator("ledger", "verify");
   assert.equal(status, 0, stdout + stderr);
