@@ -27,6 +27,7 @@ struct attempt {
 	struct answer_reader *reader;
 	struct relay relay; /* of a raw call that is streamed */
 	bool client_left;   /* the sink said so */
+	bool is_finished;   /* the model said that it has */
 	int bad;	    /* what its bytes were refused with */
 	int error_status;   /* of an error in the middle of an answer: what it stands for, or 0 */
 	const char *error;  /* its text */
@@ -49,6 +50,14 @@ static void note_first_token(struct ai_call *c)
 	r->first_token_us = clock_mono_us() - r->started_mono_us;
 }
 
+/* Usage that comes with the model's last word, or after it, is all of it. */
+static void note_usage(struct attempt *a)
+{
+	const struct token_counts *t = &a->c->record->tokens;
+
+	a->c->has_usage = a->is_finished && (t->output > 0 || t->input > 0);
+}
+
 static void note_event(struct attempt *a, const struct chat_event *e)
 {
 	struct call_record *r = a->c->record;
@@ -64,17 +73,18 @@ static void note_event(struct attempt *a, const struct chat_event *e)
 		break;
 	case EVENT_USAGE:
 		r->tokens = e->usage;
+		note_usage(a);
 		break;
-
 	case EVENT_ERROR:
 		a->error = arena_strdup(a->c->db->arena, e->text);
 		a->error_status = e->status;
 		break;
+	case EVENT_FINISH:
 	case EVENT_END:
-		a->c->has_usage = r->tokens.output > 0 || r->tokens.input > 0;
+		a->is_finished = true;
+		note_usage(a);
 		break;
 	case EVENT_START:
-	case EVENT_FINISH:
 		break;
 	}
 }
@@ -188,6 +198,7 @@ static void note_route(struct ai_call *c)
 	r->attempts++;
 	r->price = choice->route->price;
 	r->tokens = (struct token_counts){.input = 0};
+	c->has_usage = false;
 	set_text(r->provider, sizeof(r->provider), choice->route->provider->id);
 	set_text(r->upstream_model, sizeof(r->upstream_model), choice->route->upstream_model);
 	set_text(r->key_label, sizeof(r->key_label), choice->key->label);
@@ -338,16 +349,23 @@ static void give_back(struct call_record *r, enum call_status status, const char
 	set_text(r->reason, sizeof(r->reason), reason);
 }
 
+/* Nothing reached the client. Input that a provider counts for a call that failed is not the
+ * client's; for one that the client gave up it is. */
+static bool was_in_vain(const struct ai_call *c, bool has_input)
+{
+	return c->end != AI_CALL_COMPLETE && !c->record->has_first_token &&
+	       (c->end == AI_CALL_FAILED || !has_input);
+}
+
 void ai_call_price(struct ai_call *c)
 {
 	struct call_record *r = c->record;
 	bool has_input = r->tokens.input + r->tokens.cached + r->tokens.cache_write > 0;
-	bool is_whole = c->end == AI_CALL_COMPLETE && has_input && c->has_usage;
 
 	if (c->is_priced)
 		return;
 	c->is_priced = true;
-	if (c->end != AI_CALL_COMPLETE && !r->has_first_token && !has_input) {
+	if (was_in_vain(c, has_input)) {
 		give_back(r, CALL_REFUNDED,
 			c->end == AI_CALL_LEFT	     ? "the client left before the first token"
 			: c->db->fail->cause != NULL ? c->db->fail->cause
@@ -363,7 +381,12 @@ void ai_call_price(struct ai_call *c)
 		[AI_CALL_LEFT] = {CALL_ABORTED, "the client left in the middle"},
 	};
 	r->status = ends[c->end].status;
-	if (!is_whole) {
+	if (!call_usage_is_credible(r, c->model->context_window, c->max_tokens)) {
+		r->tokens = (struct token_counts){.input = 0};
+		call_estimate_missing(r, false, false);
+		set_text(r->reason, sizeof(r->reason),
+			"the upstream reported more than the call can have used");
+	} else if (!has_input || !c->has_usage) {
 		call_estimate_missing(r, has_input, false);
 		set_text(r->reason, sizeof(r->reason), ends[c->end].reason);
 	}
