@@ -130,7 +130,7 @@ int ledger_release(struct db *db, u64 user_id, const char *hold_id, i64 now_us);
  * what calls have cost since the last one and sets what stays reserved. */
 struct ledger_lease {
 	u64 user_id;
-	const char *hold_id; /* the owner chose it; the first change opens it, again after a close */
+	const char *hold_id; /* the owner's choice; the first change opens it, also after a close */
 	i64 charge;	     /* may be 0 */
 	const char *charge_key;
 	i64 keep;	/* reserved from now on; 0 closes it */

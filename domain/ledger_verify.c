@@ -39,7 +39,7 @@ __attribute__((format(printf, 2, 3))) static void found(struct walk *w, const ch
 
 static bool same_hash(const struct sql_bytes *stored, const struct sha256 *hash)
 {
-	return stored->length == sizeof(*hash) && memcmp(stored->data, hash, sizeof(*hash)) == 0;
+	return stored->length == sizeof(*hash) && equal_ct(stored->data, hash, sizeof(*hash));
 }
 
 /* All entries of the account have been seen: do they end where its row says? */

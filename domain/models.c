@@ -120,6 +120,24 @@ const struct model_plan *models_plan_of(const struct models *models, i64 plan_ra
 	return NULL;
 }
 
+const struct dialect_upstream *model_route_dialect(const struct model_route *route)
+{
+	return dialect_upstream_find(provider_dialect_names[route->provider->dialect]);
+}
+
+bool model_has_key(const struct model *m)
+{
+	for (size_t r = 0; r < m->n_routes; r++) {
+		const struct provider *p = m->route[r].provider;
+		if (p->auth == PROVIDER_NO_AUTH)
+			return true;
+		for (size_t k = 0; k < p->n_keys; k++)
+			if (p->key[k].secret != NULL)
+				return true;
+	}
+	return false;
+}
+
 static struct snapshot *snapshot_new(const struct catalog_file *file,
 	const struct catalog_current_row *version, models_encode_fn *encode)
 {

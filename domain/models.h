@@ -146,6 +146,11 @@ static inline bool model_entitled(const struct model *model, i64 plan_rank)
 	return plan_rank >= model->min_rank;
 }
 
+/* How calls over this route are written and their answers read. */
+const struct dialect_upstream *model_route_dialect(const struct model_route *route);
+/* Whether one of its routes has a key, or needs none. */
+bool model_has_key(const struct model *model);
+
 /* Looks which version is in force and whether a key's file has changed, and loads anew when so;
  * once a second by the worker's tick. encode() may prepare answers in the new snapshot's arena
  * before anybody sees it; NULL: none. */

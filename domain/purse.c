@@ -127,12 +127,12 @@ static int grow(struct purse *p, struct db *db, i64 amount, struct ledger_leased
 	pthread_mutex_lock(&purses.lock);
 	p->is_busy = false;
 	pthread_cond_broadcast(&purses.changed);
+	wake_settler(0); /* it has passed over a busy purse, also one whose calls ended meanwhile */
 	if (rc != 0)
 		return rc;
 	p->held = ret->held;
 	p->slack_until_us = clock_mono_us() + SLACK_MS * US_PER_MS;
 	p->renew_at_us = clock_mono_us() + S_TO_US(RENEW_S);
-	wake_settler(p->slack_until_us);
 	return 0;
 }
 

@@ -61,20 +61,16 @@ static bool audience_has(struct arena *a, struct json_object *claims, const char
 	return false;
 }
 
-/* A time of the token in seconds; false when it is missing or no number of this age. */
+/* A time of the token in whole seconds; false when it is missing or no number of this age. */
 static bool claim_time(struct json_object *claims, const char *name, i64 *ret_s)
 {
 	struct json_object *value = NULL;
 
-	if (!json_object_object_get_ex(claims, name, &value))
+	if (!json_object_object_get_ex(claims, name, &value) ||
+		(!json_object_is_type(value, json_type_int) &&
+			!json_object_is_type(value, json_type_double)))
 		return false;
-	if (json_object_is_type(value, json_type_double)) {
-		double s = json_object_get_double(value);
-		*ret_s = s >= 0 && s <= TIME_MAX_S ? (i64)s : -1;
-	} else {
-		*ret_s = json_object_is_type(value, json_type_int) ? json_object_get_int64(value)
-								   : -1;
-	}
+	*ret_s = json_object_get_int64(value); /* far ones become the farthest */
 	return *ret_s >= 0 && *ret_s <= TIME_MAX_S;
 }
 

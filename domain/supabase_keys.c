@@ -68,7 +68,12 @@ static struct key_set *download(struct net *net, const char *url, struct arena *
 {
 	struct fail failure = {.arena = a};
 	struct net_request request = {
-		.method = "GET", .url = url, .timeout_ms = FETCH_MS, .response_max = DOCUMENT_MAX};
+		.method = "GET",
+		.url = url,
+		.timeout_ms = FETCH_MS,
+		.response_max = DOCUMENT_MAX,
+		.abort_fd = -1, /* it is for everybody: the client that is first may leave */
+	};
 	struct net_response response;
 	struct key_set *set = calloc(1, sizeof(*set));
 	const char *why = NULL;

@@ -225,6 +225,16 @@ schema_update() {
 	NOTE='demo catalog loaded'
 }
 
+# Somebody with a token and 5 USD, so that a model answers at once.
+demo_make() {
+	[[ ! -s $STATE/demo-token ]] || return 0
+	turnpike user add demo@example.org
+	turnpike ledger grant --user demo@example.org --cents 500 --reason demo --key demo
+	(umask 077 && "$STATE/bin/turnpike" --config "$STATE/turnpike.conf" ide-token create --user demo@example.org \
+		--name demo >"$STATE/demo-token.new")
+	mv "$STATE/demo-token.new" "$STATE/demo-token"
+}
+
 nginx_run() { # OPTION...
 	nginx -e "$STATE/log/nginx-error.log" -c "$STATE/nginx/nginx.conf" "$@" >>"$LOG" 2>&1 8>&- && return
 	tail_of "$LOG" 8

@@ -154,19 +154,19 @@ void jwt_keys_free(struct jwt_keys *keys)
 	keys->n = 0;
 }
 
-const struct jwt_key *jwt_key_find(const struct jwt_keys *keys, const struct jwt *token)
+const struct jwt_key *jwt_key_find(const struct jwt_keys *keys, const struct jwt *jwt)
 {
 	const struct jwt_key *only = NULL;
 
 	for (size_t i = 0; i < keys->n; i++) {
 		const struct jwt_key *key = &keys->key[i];
-		if (key->alg != token->alg)
+		if (key->alg != jwt->alg)
 			continue;
-		if (token->kid != NULL && str_equal(key->kid, token->kid))
+		if (jwt->kid != NULL && str_equal(key->kid, jwt->kid))
 			return key;
-		if (token->kid == NULL && only != NULL)
+		if (jwt->kid == NULL && only != NULL)
 			return NULL;
 		only = key;
 	}
-	return token->kid == NULL ? only : NULL;
+	return jwt->kid == NULL ? only : NULL;
 }

@@ -54,7 +54,7 @@ bool jwt_keys_read(struct arena *a, const char *text, size_t length, struct jwt_
 void jwt_keys_free(struct jwt_keys *keys);
 /* The key that a token names; where it names none, the only one of its algorithm. NULL: there is no
  * such key. */
-const struct jwt_key *jwt_key_find(const struct jwt_keys *keys, const struct jwt *token);
+const struct jwt_key *jwt_key_find(const struct jwt_keys *keys, const struct jwt *jwt);
 /* Whether the signature of an ES256 or RS256 token was made with the private half of this key. */
 bool jwt_verify_key(const struct jwt *token, const struct jwt_key *key);
 

@@ -11,6 +11,7 @@
 #include "../core/log.h"
 #include "../core/str.h"
 #include "dialect.h"
+#include "fields.h"
 
 static const char json_type[] = "application/json; charset=utf-8";
 
@@ -116,13 +117,13 @@ int resp_etag_is(struct req *r, const char *tag)
 	return 0;
 }
 
-static void error_page(struct req *r, const struct error_info *info)
+static void error_page(struct req *r, int status)
 {
 	struct buf message;
 
 	buf_init(&message, r->arena, 128);
 	dialect_message(r->fail, &message);
-	resp_page(r, info->status, "This did not work", "signin",
+	resp_page(r, status, "This did not work", "signin",
 		arena_printf(r->arena,
 			"<main class=\"page signin-page\"><div class=\"card step\">"
 			"<div class=\"stack-tight\"><h1>This did not work</h1>"
@@ -130,34 +131,41 @@ static void error_page(struct req *r, const struct error_info *info)
 			html_escape(r->arena, message.data)));
 }
 
-static bool wants_openai(const struct req *r, const struct dialect *dialect)
+bool resp_wants_error_object(const struct req *r)
 {
-	if (!dialect->has_openai)
-		return false;
 	const char *format = req_header(r, "HTTP_X_ERROR_FORMAT");
+
 	return format != NULL && str_equal_nocase(format, "openai");
+}
+
+/* In which an answer is: also where there is no route, as far as the path tells. */
+static const struct dialect *dialect_of(const struct req *r)
+{
+	const struct family *family = r->family != NULL ? r->family : family_of_path(r->path);
+
+	return family != NULL ? family->dialect : &dialect_product;
 }
 
 void resp_error(struct req *r)
 {
-	const struct error_info *info = &error_table[r->fail->code];
-	const struct family *family = r->family != NULL ? r->family : family_of_path(r->path);
-	const struct dialect *dialect = family != NULL ? family->dialect : &dialect_product;
+	const struct dialect *dialect = dialect_of(r);
+	int status = dialect_status(dialect, r->fail->code);
 	struct buf b;
 
 	r->response.header = (struct buf){0};
 	r->response.more = NULL;
-	if ((info->status == 429 || info->status == 503) && r->fail->retry_after_s == 0)
+	if ((status == 429 || status == 503 || status == 529) && r->fail->retry_after_s == 0)
 		r->fail->retry_after_s = 1;
 	buf_init(&b, r->arena, 256);
 	if (r->route != NULL && (r->route->flags & PAGE) != 0) {
-		error_page(r, info);
+		error_page(r, status);
 	} else {
-		struct dialect_form form = {r->request_id, wants_openai(r, dialect)};
+		struct dialect_form form = {
+			r->request_id, dialect->has_openai && resp_wants_error_object(r)};
 		dialect->render(r->fail, &form, &b);
-		resp_text(r, info->status, dialect->content_type, b.data, b.length);
+		resp_text(r, status, dialect->content_type, b.data, b.length);
 	}
-	if (info->status == 401)
+	if (status == 401)
 		resp_header(r, "WWW-Authenticate", "Bearer");
 	if (r->fail->retry_after_s > 0 && dialect->retry_after)
 		resp_header(r, "Retry-After",
@@ -169,108 +177,12 @@ void resp_error(struct req *r)
 	r->response.cache_control = "no-store";
 }
 
-static bool origin_is_allowed(const struct options *o, const char *origin)
+static void put_id(const struct req *r, struct buf *b)
 {
-	if (str_equal(origin, o->public_url))
-		return true;
-	for (const char *p = o->cors_origins; p != NULL && *p != '\0';) {
-		size_t length = strcspn(p, " ");
-		if (length > 0 && strlen(origin) == length && strncmp(p, origin, length) == 0)
-			return true;
-		p += length;
-		p += strspn(p, " ");
-	}
-	return false;
-}
+	const char *name = dialect_of(r)->id_header;
 
-/* The names of a preflight that begin with "x-stainless-": clients of that make send a dozen. */
-static void put_stainless(const struct req *r, struct buf *b)
-{
-	static const char prefix[] = "x-stainless-";
-	const char *asked = req_header(r, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
-
-	for (const char *p = asked; p != NULL && *p != '\0';) {
-		p += strspn(p, ", ");
-		size_t length = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					  "0123456789-");
-		if (strncasecmp(p, prefix, sizeof(prefix) - 1) == 0)
-			buf_printf(b, ", %.*s", (int)length, p);
-		p += length;
-		p += strcspn(p, ", ");
-	}
-}
-
-static void put_preflight(const struct req *r, struct buf *b)
-{
-	const char *more = r->family->cors_allow;
-
-	buf_printf(b,
-		"Access-Control-Allow-Methods: %s\r\n"
-		"Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key",
-		r->allow);
-	if (more != NULL) {
-		buf_printf(b, ", %s", more);
-		put_stainless(r, b);
-	}
-	buf_str(b, "\r\nAccess-Control-Max-Age: 600\r\n");
-}
-
-static void put_cors(struct req *r, struct buf *b)
-{
-	if (r->route == NULL)
-		return;
-	if ((r->route->flags & PUBLIC_CORS) != 0) {
-		buf_str(b, "Access-Control-Allow-Origin: *\r\n");
-	} else if (r->origin != NULL && origin_is_allowed(r->worker->options, r->origin)) {
-		buf_str(b, "Access-Control-Allow-Origin: ");
-		buf_str(b, r->origin);
-		buf_str(b, "\r\nVary: Origin\r\n");
-	} else {
-		return;
-	}
-	if (r->is_options)
-		put_preflight(r, b);
-	else if (r->family->cors_expose != NULL)
-		buf_printf(b, "Access-Control-Expose-Headers: %s\r\n", r->family->cors_expose);
-}
-
-/* The set of draft-ietf-httpapi-ratelimit-headers-06, and the one field of -07. */
-static void put_rate(const struct req *r, struct buf *b)
-{
-	const struct limit_row *l = r->rate.row;
-
-	if (l == NULL || !r->family->dialect->rate_headers)
-		return;
-	buf_printf(b,
-		"RateLimit-Policy: %lld;w=%lld\r\nRateLimit-Limit: %lld\r\n"
-		"RateLimit-Remaining: %lld\r\nRateLimit-Reset: %lld\r\n"
-		"RateLimit: limit=%lld, remaining=%lld, reset=%lld\r\n",
-		(long long)l->count, (long long)l->window_s, (long long)l->count,
-		(long long)r->rate.remaining, (long long)r->rate.reset_s, (long long)l->count,
-		(long long)r->rate.remaining, (long long)r->rate.reset_s);
-}
-
-static void put_deprecation(const struct deprecation *d, struct arena *a, struct buf *b)
-{
-	buf_printf(b, "Deprecation: @%lld\r\n", (long long)d->since_s);
-	if (d->sunset_s != 0)
-		buf_printf(b, "Sunset: %s\r\n", clock_http_date(a, S_TO_US(d->sunset_s)));
-	if (d->successor != NULL)
-		buf_printf(b, "Link: <%s>; rel=\"successor-version\"\r\n", d->successor);
-}
-
-static void put_cache_control(struct req *r, struct buf *b)
-{
-	const char *value = r->response.cache_control;
-
-	buf_str(b, "Cache-Control: ");
-	if (value != NULL)
-		buf_str(b, value);
-	else if (r->route != NULL && r->route->cache_s > 0)
-		buf_printf(b, "public, max-age=%d", r->route->cache_s);
-	else
-		buf_str(b, "no-store");
-	buf_str(b, "\r\n");
+	if (name != NULL && r->request_id != NULL)
+		buf_printf(b, "%s: %s\r\n", name, r->request_id);
 }
 
 static const char *reason_of(int status)
@@ -279,27 +191,14 @@ static const char *reason_of(int status)
 		int status;
 		const char *text;
 	} reasons[] = {
-		{201, "Created"},
-		{202, "Accepted"},
-		{204, "No Content"},
-		{302, "Found"},
-		{304, "Not Modified"},
-		{400, "Bad Request"},
-		{401, "Unauthorized"},
-		{402, "Payment Required"},
-		{403, "Forbidden"},
-		{404, "Not Found"},
-		{405, "Method Not Allowed"},
-		{408, "Request Timeout"},
-		{409, "Conflict"},
-		{413, "Content Too Large"},
-		{415, "Unsupported Media Type"},
-		{422, "Unprocessable Content"},
-		{429, "Too Many Requests"},
-		{500, "Internal Server Error"},
-		{502, "Bad Gateway"},
-		{503, "Service Unavailable"},
-		{504, "Gateway Timeout"},
+		{201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {302, "Found"},
+		{304, "Not Modified"}, {400, "Bad Request"}, {401, "Unauthorized"},
+		{402, "Payment Required"}, {403, "Forbidden"}, {404, "Not Found"},
+		{405, "Method Not Allowed"}, {408, "Request Timeout"}, {409, "Conflict"},
+		{413, "Content Too Large"}, {415, "Unsupported Media Type"},
+		{422, "Unprocessable Content"}, {429, "Too Many Requests"},
+		{500, "Internal Server Error"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
+		{504, "Gateway Timeout"}, {529, "Overloaded"}, /* Anthropic's */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
@@ -366,11 +265,8 @@ static void put_head(struct req *r, struct buf *b)
 			buf_printf(b, "\r\nContent-Length: %zu", a->body_length);
 		buf_str(b, "\r\n");
 	}
-	put_cache_control(r, b);
-	put_cors(r, b);
-	put_rate(r, b);
-	if (r->route != NULL && r->route->deprecated != NULL)
-		put_deprecation(r->route->deprecated, r->arena, b);
+	put_id(r, b);
+	fields_put(r, b);
 	if (a->header.length > 0)
 		buf_bytes(b, a->header.data, a->header.length);
 	if (a->kept_header.length > 0)

@@ -36,6 +36,8 @@ int resp_etag(struct req *r);
 /* The same with a tag that was made before, by resp_tag_of(). */
 int resp_etag_is(struct req *r, const char *tag);
 const char *resp_tag_of(struct arena *a, const char *body, size_t length);
+/* Whether this client reads errors as OpenAI's do (gateway.md 0.2), also within a stream. */
+bool resp_wants_error_object(const struct req *r);
 /* Turns r->fail into the answer, in the family's dialect. */
 void resp_error(struct req *r);
 /* Sends status line, headers and body. 0, or -1 when the client is gone. */

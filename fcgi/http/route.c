@@ -143,6 +143,8 @@ static const char *row_fault(const struct family *family, const struct route *ro
 		return "it answers 200 but has neither an output schema nor a content type";
 	if (route->method != GET && route->cache_s != 0)
 		return "only GET can be cached";
+	if (route->cache_s != 0 && family->limit != LIMIT_NONE)
+		return "nginx would keep what it tells one client of the limits for the others";
 	if ((route->flags & IDEMPOTENT) != 0 && route->method != POST)
 		return "only POST takes an Idempotency-Key";
 	if ((route->flags & IDEMPOTENT) != 0 && route->auth == AUTH_NONE)

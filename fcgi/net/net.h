@@ -38,8 +38,8 @@ struct net_request {
 	enum net_trust trust;
 	i64 timeout_ms;	     /* 0: 10,000 */
 	size_t response_max; /* bytes; 0: 1 MiB; more than that is an error */
-	int abort_fd;	     /* 0: that of net_set_client(); when it closes, the call is given up
-			      */
+	/* 0: that of net_set_client(), -1: none; when it closes, the call is given up. */
+	int abort_fd;
 };
 
 struct net_response {

@@ -130,7 +130,7 @@ static void run(struct net *net, struct exchange *x)
 {
 	const struct net_stream *call = x->call;
 	const struct lane_wait wait = {
-		.client_fd = call->client_fd > 0 ? call->client_fd : net->client_fd,
+		.client_fd = call->client_fd != 0 ? call->client_fd : net->client_fd,
 		.first_byte_ms = call->first_byte_ms,
 		.idle_ms = call->idle_ms,
 		.total_ms = call->total_ms,

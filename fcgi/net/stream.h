@@ -37,13 +37,13 @@ struct net_stream {
 	const void *body;
 	size_t body_length;
 	enum net_trust trust;
-	int client_fd;	     /* 0: that of net_set_client(); when it leaves, so do we */
-	i64 connect_ms;	     /* 0: 5,000 */
-	i64 first_byte_ms;   /* from the request's beginning to the first byte of the body */
-	i64 idle_ms;	     /* between bytes */
-	i64 total_ms;	     /* of all */
-	i64 quiet_ms;	     /* on_quiet after so long without a byte, and again; also before
-				the head */
+	int client_fd;	   /* 0: that of net_set_client(), -1: nobody's; when it leaves, so do we */
+	i64 connect_ms;	   /* 0: 5,000 */
+	i64 first_byte_ms; /* from the request's beginning to the first byte of the body */
+	i64 idle_ms;	   /* between bytes */
+	i64 total_ms;	   /* of all */
+	i64 quiet_ms;	   /* on_quiet after so long without a byte, and again; also before
+			      the head */
 	size_t response_max; /* bytes, decompressed; 0: 32 MiB, without a bound when streamed */
 	size_t error_max;    /* bytes kept of a body with a status >= 400; 0: 64 KiB */
 	bool judges_answers; /* 5xx and broken answers count for the breaker of the origin, too;

@@ -282,8 +282,7 @@ static void start_families(const struct worker *worker)
 	char why[300];
 
 	for (size_t i = 0; families[i] != NULL; i++)
-		if (families[i]->start != NULL &&
-			families[i]->start(worker, why, sizeof(why)) != 0)
+		if (families[i]->start != NULL && families[i]->start(worker, why, sizeof(why)) != 0)
 			die("%s%s", why, "");
 }
 

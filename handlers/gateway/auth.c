@@ -6,7 +6,6 @@
 #include "../../fcgi/auth/jwt.h"
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/request.h"
-#include "../../fcgi/net/net.h"
 #include "gateway.h"
 
 const struct gateway_account *gateway_account(const struct req *r)
@@ -54,12 +53,8 @@ static int by_jwt(struct req *r, const char *token, struct gateway_account *ret)
 	struct supabase_claims claims;
 	struct supabase_caller_row row;
 
-	/* Keys are fetched for everybody: a client that leaves must not end that. */
-	net_set_client(r->net, 0);
-	int rc = supabase_verify(
-		r->net, r->worker->options, token, r->now_us, r->arena, r->fail, &claims);
-	net_set_client(r->net, r->client_fd);
-	TRY(rc);
+	TRY(supabase_verify(
+		r->net, r->worker->options, token, r->now_us, r->arena, r->fail, &claims));
 	TRY(supabase_account(&r->db, &claims, r->now_us, &row));
 	*ret = (struct gateway_account){
 		.user_id = (u64)row.user_id.value,

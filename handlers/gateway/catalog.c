@@ -189,19 +189,6 @@ static void fill_packs(struct arena *a, const struct models *models, struct gate
 		};
 }
 
-static bool has_key(const struct model *m)
-{
-	for (size_t r = 0; r < m->n_routes; r++) {
-		const struct provider *p = m->route[r].provider;
-		if (p->auth == PROVIDER_NO_AUTH)
-			return true;
-		for (size_t k = 0; k < p->n_keys; k++)
-			if (p->key[k].secret != NULL)
-				return true;
-	}
-	return false;
-}
-
 /* Those who own an enabled model, in the order of the models. Through whom a model is reached is
  * nobody's business. */
 static void fill_providers(
@@ -218,18 +205,12 @@ static void fill_providers(
 		if (at == ret->n_providers)
 			ret->providers[ret->n_providers++] =
 				(struct gateway_provider){m->owned_by, m->owned_by, "unavailable"};
-		if (has_key(m))
+		if (model_has_key(m))
 			ret->providers[at].status = "available";
 		for (size_t p = 0; p < models->n_providers; p++)
 			if (str_equal(models->provider[p].id, m->owned_by))
 				ret->providers[at].name = models->provider[p].name;
 	}
-}
-
-struct encoded gateway_encoded(struct arena *arena, const struct buf *body)
-{
-	return (struct encoded){
-		body->data, resp_tag_of(arena, body->data, body->length), body->length};
 }
 
 static struct encoded encode(struct arena *a, const struct schema *schema, const void *value)
@@ -265,29 +246,6 @@ const void *gateway_encode(struct arena *arena, const struct models *models)
 	ret->tiers = encode(arena, &gateway_tiers_schema, &tiers);
 	gateway_encode_models(arena, models, ret);
 	return ret;
-}
-
-static void put_models(void *models)
-{
-	models_put(models);
-}
-
-int gateway_models(struct req *r, const struct models **ret)
-{
-	const struct models *models = models_get();
-
-	if (models == NULL)
-		return fail_later(r->fail, E_UNAVAILABLE, 1);
-	arena_defer(r->arena, put_models, (void *)(uintptr_t)models);
-	*ret = models;
-	return 0;
-}
-
-int gateway_answer(struct req *r, const struct encoded *encoded, const char *cache_control)
-{
-	r->response.cache_control = cache_control;
-	TRY(resp_text(r, 200, "application/json", encoded->body, encoded->length));
-	return resp_etag_is(r, encoded->tag);
 }
 
 /* Prices change at once: whoever keeps an answer asks whether it is still the one. */

@@ -121,6 +121,7 @@ static int answer(struct answering *a, enum client_shape shape, bool include_usa
 	resp_header_kept(r, "x-turnpike-receipt", c->record->id);
 	client_writer_init(&a->writer, r->arena, shape, id, c->model_name, r->now_us / US_PER_S,
 		include_usage);
+	a->writer.error_object = resp_wants_error_object(r);
 	int rc = ai_call_run(c);
 	ai_call_price(c);
 	if (r->response.is_open)

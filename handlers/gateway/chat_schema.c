@@ -48,8 +48,10 @@ SCHEMA(gateway_completions_in, STR(gateway_completions_in, model, REQUIRED),
 /* The answers; a usage has the names of both worlds. */
 struct gateway_usage_details {
 	i64 cached_tokens;
+	struct opt_i64 cache_write_tokens;
 };
-SCHEMA(gateway_usage_details, I64(gateway_usage_details, cached_tokens, REQUIRED));
+SCHEMA(gateway_usage_details, I64(gateway_usage_details, cached_tokens, REQUIRED),
+	OPT_I64(gateway_usage_details, cache_write_tokens, DOC("Only when there are any")));
 struct gateway_reasoning_details {
 	i64 reasoning_tokens;
 };

@@ -20,17 +20,19 @@ SCHEMA(receipt_route, STR(receipt_route, provider, REQUIRED),
 	STR(receipt_route, key_label, REQUIRED, .json = "keyLabel"));
 
 struct receipt_tokens {
-	i64 input, cached, cache_write, output, reasoning;
+	i64 input, cached, cache_write, cache_write_1h, output, reasoning;
 };
 SCHEMA(receipt_tokens, I64(receipt_tokens, input, REQUIRED, DOC("Neither from nor to a cache")),
 	I64(receipt_tokens, cached, REQUIRED, .json = "cachedInput"),
 	I64(receipt_tokens, cache_write, REQUIRED, .json = "cacheWrite"),
+	I64(receipt_tokens, cache_write_1h, REQUIRED, .json = "cacheWriteHour",
+		DOC("Of cacheWrite: kept for an hour")),
 	I64(receipt_tokens, output, REQUIRED, DOC("Reasoning included")),
 	I64(receipt_tokens, reasoning, REQUIRED));
 
 /* US dollars for a million tokens. */
 struct receipt_prices {
-	i64 version, input, cached, cache_write, output, reasoning, multiplier;
+	i64 version, input, cached, cache_write, cache_write_1h, output, reasoning, multiplier;
 	const char *effective_at;
 };
 SCHEMA(receipt_prices, I64(receipt_prices, version, REQUIRED, DOC("Of the catalog")),
@@ -39,6 +41,7 @@ SCHEMA(receipt_prices, I64(receipt_prices, version, REQUIRED, DOC("Of the catalo
 	USD_MICRO(receipt_prices, input, REQUIRED, .json = "inputPerMtok"),
 	USD_MICRO(receipt_prices, cached, REQUIRED, .json = "cachedInputPerMtok"),
 	USD_MICRO(receipt_prices, cache_write, REQUIRED, .json = "cacheWritePerMtok"),
+	USD_MICRO(receipt_prices, cache_write_1h, REQUIRED, .json = "cacheWriteHourPerMtok"),
 	USD_MICRO(receipt_prices, output, REQUIRED, .json = "outputPerMtok"),
 	USD_MICRO(receipt_prices, reasoning, REQUIRED, .json = "reasoningPerMtok"),
 	USD_MICRO(receipt_prices, multiplier, REQUIRED, DOC("Of all prices")));
@@ -125,7 +128,7 @@ static struct receipt_tokens *tokens_of(struct arena *a, const struct call_get_r
 	struct receipt_tokens *tokens = arena_new(a, struct receipt_tokens);
 
 	*tokens = (struct receipt_tokens){c->input_tokens, c->cached_tokens, c->cache_write_tokens,
-		c->output_tokens, c->reasoning_tokens};
+		c->cache_write_1h_tokens, c->output_tokens, c->reasoning_tokens};
 	return tokens;
 }
 
@@ -141,6 +144,7 @@ static struct receipt_prices *prices_of(struct arena *a, const struct call_get_r
 		.input = c->price_input,
 		.cached = c->price_cached,
 		.cache_write = c->price_cache_write,
+		.cache_write_1h = c->price_cache_write_1h,
 		.output = c->price_output,
 		.reasoning = c->price_reasoning,
 		.multiplier = c->multiplier,

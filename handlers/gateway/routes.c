@@ -132,7 +132,8 @@ const struct family gateway_family = {
 	.untyped_json = true,
 	.cors_allow = "X-Request-Id, X-Error-Format",
 	.cors_expose = "X-Request-Id, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, "
-		       "RateLimit-Reset, RateLimit, Retry-After, Deprecation, Sunset, Link",
+		       "RateLimit-Reset, RateLimit, Retry-After, Deprecation, Sunset, Link, "
+		       "X-Turnpike-Hold, X-Turnpike-Receipt, X-Turnpike-Cost",
 	.route = routes,
 	.n_routes = ARRAY_LEN(routes),
 	.authenticate = gateway_authenticate,

@@ -42,8 +42,8 @@ SCHEMA_DECLARE(export_turn_day);
 struct export_call {
 	const char *id, *request_id, *endpoint, *mode, *model, *status;
 	bool is_estimated;
-	i64 input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens;
-	i64 cost_micro, at_us, latency_ms;
+	i64 input_tokens, cached_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens;
+	i64 reasoning_tokens, cost_micro, at_us, latency_ms;
 };
 SCHEMA_DECLARE(export_call);
 

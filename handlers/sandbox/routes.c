@@ -28,7 +28,8 @@ static const struct route routes[] = {
 	API(GET, "/sandbox/jwks.json", 0, sandbox_jwks, NO_IN, "Supabase's public keys"),
 	API(POST, "/sandbox/jwks/rotate", 0, sandbox_jwks_rotate, IN(sandbox_jwks_rotate_in),
 		"New keys; those before stay published unless they are revoked"),
-	API(POST, "/sandbox/jwt", 0, sandbox_jwt, IN(sandbox_jwt_in), "An access token of Supabase"),
+	API(POST, "/sandbox/jwt", 0, sandbox_jwt, IN(sandbox_jwt_in),
+		"An access token of Supabase"),
 
 	PAGE(GET, "/sandbox/github/login/oauth/authorize", sandbox_oauth_page,
 		IN(sandbox_oauth_page_in), "GitHub's authorization page"),

@@ -79,15 +79,15 @@ ORDER BY c.call_id DESC;
 -- in:  public_id str(29), user_id u64
 -- out: call_id u64, public_id str(29), request_id str(128), endpoint str(16), mode str(8), model str(100), provider str(64),
 --      upstream_model str(100), key_label str(64), status str(8), reason str(190)?, is_estimated bool, attempts i64,
---      input_tokens i64, cached_tokens i64, cache_write_tokens i64, output_tokens i64, reasoning_tokens i64,
---      catalog_id u64, effective_at_us i64?, price_input i64, price_cached i64, price_cache_write i64, price_output i64,
---      price_reasoning i64, multiplier i64, estimate_micro i64, cost_micro i64, hold_id str(29), hold_state str(8)?,
+--      input_tokens i64, cached_tokens i64, cache_write_tokens i64, cache_write_1h_tokens i64, output_tokens i64,
+--      reasoning_tokens i64, catalog_id u64, effective_at_us i64?, price_input i64, price_cached i64,
+--      price_cache_write i64, price_cache_write_1h i64, price_output i64, price_reasoning i64, multiplier i64, estimate_micro i64, cost_micro i64, hold_id str(29), hold_state str(8)?,
 --      transfer_id u64?, started_at_us i64, first_token_us i64?, latency_us i64, settled_at_us i64
 SELECT c.call_id, c.public_id, c.request_id, c.endpoint, c.mode, c.model, c.provider, c.upstream_model, c.key_label,
 	c.status, c.reason, c.is_estimated, CAST(c.attempts AS SIGNED) AS attempts, c.input_tokens, c.cached_tokens,
-	c.cache_write_tokens, c.output_tokens, c.reasoning_tokens, c.catalog_id, k.effective_at_us, c.price_input,
-	c.price_cached, c.price_cache_write, c.price_output, c.price_reasoning, c.multiplier, c.estimate_micro, c.cost_micro,
-	c.hold_id, h.state AS hold_state, c.transfer_id, c.started_at_us, c.first_token_us, c.latency_us, c.settled_at_us
+	c.cache_write_tokens, c.cache_write_1h_tokens, c.output_tokens, c.reasoning_tokens, c.catalog_id, k.effective_at_us,
+	c.price_input, c.price_cached, c.price_cache_write, c.price_cache_write_1h, c.price_output, c.price_reasoning,
+	c.multiplier, c.estimate_micro, c.cost_micro, c.hold_id, h.state AS hold_state, c.transfer_id, c.started_at_us, c.first_token_us, c.latency_us, c.settled_at_us
 FROM ai_call c LEFT JOIN catalog k ON k.catalog_id = c.catalog_id LEFT JOIN hold h ON h.public_id = c.hold_id
 WHERE c.public_id = ? AND c.user_id = ?;
 
@@ -112,10 +112,10 @@ FROM ai_call WHERE transfer_id = ? ORDER BY call_id;
 -- Calls before an id, the newest first, for the export.
 -- in:  user_id u64, call_id u64
 -- out: call_id u64, public_id str(29), request_id str(128), endpoint str(16), mode str(8), model str(100), status str(8),
---      is_estimated bool, input_tokens i64, cached_tokens i64, cache_write_tokens i64, output_tokens i64,
---      reasoning_tokens i64, cost_micro i64, started_at_us i64, latency_us i64
+--      is_estimated bool, input_tokens i64, cached_tokens i64, cache_write_tokens i64, cache_write_1h_tokens i64,
+--      output_tokens i64, reasoning_tokens i64, cost_micro i64, started_at_us i64, latency_us i64
 SELECT call_id, public_id, request_id, endpoint, mode, model, status, is_estimated, input_tokens, cached_tokens,
-	cache_write_tokens, output_tokens, reasoning_tokens, cost_micro, started_at_us, latency_us
+	cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, cost_micro, started_at_us, latency_us
 FROM ai_call WHERE user_id = ? AND call_id < ? ORDER BY call_id DESC LIMIT 1000;
 
 -- call_day_page :many

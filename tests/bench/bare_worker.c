@@ -1,8 +1,8 @@
 /* The yardstick: the least that a libfcgi worker can do. Without arguments it prints a constant;
  * with a socket, a database and a token it runs the one prepared statement that GET /api/account/me
- * and GET /v1/models need, with a fourth argument also the one of GET /v1/account/credits, and
- * prints the same constant. As many threads as the pool it is compared with, one connection each,
- * no lock around accept (descriptor 0 listens). */
+ * needs and prints the same constant; with the name of a statement that takes a user's id after
+ * these, that one too. As many threads as the pool it is compared with, one
+ * connection each, no lock around accept (descriptor 0 listens). */
 #include <fcgiapp.h>
 #include <mysql.h>
 #include <pthread.h>
@@ -22,23 +22,17 @@ static const char answer[] =
 	"false,"
 	"\"created_at\":1700000000,\"cancel_at_period_end\":false}\n";
 
-enum { CALLER_USER_ID = 4 }; /* column of session_caller */
-
-static const char *db_socket, *db_name;
+static const char *db_socket, *db_name, *more;
 static struct sha256 token_hash;
-static bool asks_credits;
 
 struct query {
+	MYSQL *connection;
 	MYSQL_STMT *stmt;
 	MYSQL_BIND in, out[COLUMNS_MAX];
+	unsigned long long user_id;
 	char text[COLUMNS_MAX][TEXT_MAX];
 	unsigned long in_length, length[COLUMNS_MAX];
 	my_bool is_null[COLUMNS_MAX];
-};
-
-struct queries {
-	struct query caller, credits;
-	u64 user_id;
 };
 
 static void check(int failed, const char *what)
@@ -49,22 +43,42 @@ static void check(int failed, const char *what)
 	}
 }
 
-static const char *statement(const char *name)
+static const struct sql_stmt *statement(const char *name)
 {
 	for (size_t i = 0; i < sql_n_stmts; i++)
 		if (strcmp(sql_stmts[i].name, name) == 0)
-			return sql_stmts[i].text;
+			return &sql_stmts[i];
 	check(1, name);
 	return NULL;
 }
 
-static void query_prepare(struct query *q, MYSQL *connection, const char *name)
+static MYSQL *connect_db(void)
 {
-	const char *text = statement(name);
+	MYSQL *connection = mysql_init(NULL);
 
-	q->stmt = mysql_stmt_init(connection);
+	check(mysql_real_connect(connection, NULL, "root", NULL, db_name, 0, db_socket, 0) == NULL,
+		"connecting");
+	return connection;
+}
+
+/* By the token, or by user_id. */
+static struct query *query_new(MYSQL *connection, const char *name, bool by_token)
+{
+	struct query *q = calloc(1, sizeof(*q));
+	const char *text = statement(name)->text;
+
+	q->connection = connection;
+	q->stmt = mysql_stmt_init(q->connection);
 	check(mysql_stmt_prepare(q->stmt, text, strlen(text)) != 0, "preparing");
-	q->in.length = &q->in_length;
+	q->in_length = sizeof(token_hash);
+	q->in = (MYSQL_BIND){.buffer_type = MYSQL_TYPE_STRING,
+		.buffer = &token_hash,
+		.buffer_length = sizeof(token_hash),
+		.length = &q->in_length};
+	if (!by_token)
+		q->in = (MYSQL_BIND){.buffer_type = MYSQL_TYPE_LONGLONG,
+			.buffer = &q->user_id,
+			.is_unsigned = 1};
 	mysql_stmt_bind_param(q->stmt, &q->in);
 	for (unsigned i = 0; i < mysql_stmt_field_count(q->stmt); i++)
 		q->out[i] = (MYSQL_BIND){.buffer_type = MYSQL_TYPE_STRING,
@@ -73,23 +87,6 @@ static void query_prepare(struct query *q, MYSQL *connection, const char *name)
 			.length = &q->length[i],
 			.is_null = &q->is_null[i]};
 	mysql_stmt_bind_result(q->stmt, q->out);
-}
-
-static struct queries *queries_new(void)
-{
-	struct queries *q = calloc(1, sizeof(*q));
-	MYSQL *connection = mysql_init(NULL);
-
-	check(mysql_real_connect(connection, NULL, "root", NULL, db_name, 0, db_socket, 0) == NULL,
-		"connecting");
-	q->caller.in_length = sizeof(token_hash);
-	q->caller.in = (MYSQL_BIND){.buffer_type = MYSQL_TYPE_STRING,
-		.buffer = &token_hash,
-		.buffer_length = sizeof(token_hash)};
-	query_prepare(&q->caller, connection, "session_caller");
-	q->credits.in = (MYSQL_BIND){
-		.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = &q->user_id, .is_unsigned = 1};
-	query_prepare(&q->credits, connection, "credits_get");
 	return q;
 }
 
@@ -101,24 +98,36 @@ static void query_run(struct query *q)
 	mysql_stmt_free_result(q->stmt);
 }
 
-static void queries_run(struct queries *q)
+/* Of the caller that the first query has found. */
+static unsigned long long user_id_of(const struct query *q)
 {
-	query_run(&q->caller);
-	if (!asks_credits)
-		return;
-	q->user_id = strtoull(q->caller.text[CALLER_USER_ID], NULL, 10);
-	query_run(&q->credits);
+	const struct sql_stmt *stmt = statement("session_caller");
+
+	for (size_t i = 0; i < stmt->n_out; i++)
+		if (strcmp(stmt->out[i].name, "user_id") == 0)
+			return strtoull(q->text[i], NULL, 10);
+	return 0;
 }
 
 static void *thread_main(void *arg)
 {
-	struct queries *q = db_socket != NULL ? queries_new() : NULL;
+	MYSQL *connection = db_socket != NULL ? connect_db() : NULL;
+	struct query *caller = NULL, *second = NULL;
 	FCGX_Request request;
 
+	if (connection != NULL)
+		caller = query_new(connection, "session_caller", true);
+	if (more != NULL)
+		second = query_new(connection, more, false);
 	FCGX_InitRequest(&request, 0, 0);
 	while (FCGX_Accept_r(&request) == 0) {
-		if (q != NULL)
-			queries_run(q);
+		if (caller != NULL)
+			query_run(caller);
+		if (second != NULL) {
+			if (second->user_id == 0)
+				second->user_id = user_id_of(caller);
+			query_run(second);
+		}
 		FCGX_PutStr(answer, (int)sizeof(answer) - 1, request.out);
 		FCGX_Finish_r(&request);
 	}
@@ -130,7 +139,7 @@ int main(int argc, char **argv)
 	pthread_t thread[THREADS];
 
 	if (argc >= 4) {
-		asks_credits = argc > 4;
+		more = argv[4];
 		const char *opaque = strchr(argv[3], ':');
 		db_socket = argv[1];
 		db_name = argv[2];

@@ -152,7 +152,7 @@ static struct worker run(struct support *support, size_t n, unsigned n_calls, i6
 static void test_exactly_ten(void **state)
 {
 	(void)state;
-	grant( 54);
+	grant(54);
 	begin(&s);
 	struct worker sum = run(&s, THREADS, 1, 5);
 	purses_stop();
@@ -172,7 +172,7 @@ static void test_exactly_ten(void **state)
 static void test_many(void **state)
 {
 	(void)state;
-	grant( 10000000);
+	grant(10000000);
 	begin(&s);
 	struct worker sum = run(&s, 16, 500, 7);
 	purses_stop();
@@ -198,7 +198,7 @@ static void test_processes(void **state)
 	pid_t pid[CHILDREN];
 
 	(void)state;
-	grant( 400 * 5 + 4);
+	grant(400 * 5 + 4);
 	for (size_t i = 0; i < CHILDREN; i++) {
 		pid[i] = fork();
 		if (pid[i] != 0)
@@ -228,7 +228,7 @@ static void test_idle(void **state)
 	struct ledger_balance b;
 
 	(void)state;
-	grant( 100000);
+	grant(100000);
 	begin(&s);
 	assert_int_equal(admit(&s, user, 10, &r), 0);
 	assert_int_equal(world_balance(&s, user).reserved[FUND_TOPUP], 650);
@@ -250,7 +250,7 @@ static void test_dearer(void **state)
 	struct call_record *r;
 
 	(void)state;
-	grant( 20);
+	grant(20);
 	begin(&s);
 	assert_int_equal(admit(&s, user, 15, &r), 0);
 	end(r, 25);
@@ -268,7 +268,7 @@ static void test_top_up(void **state)
 	begin(&s);
 	for (i64 i = 1; i < 20; i++) {
 		support_expect(&s, admit(&s, user, 3, &r), E_INSUFFICIENT_BALANCE, NULL);
-		grant( 3);
+		grant(3);
 		assert_int_equal(admit(&s, user, 3, &r), 0);
 		end(r, 3);
 	}
@@ -279,7 +279,7 @@ static void test_top_up(void **state)
 static void test_database(void **state)
 {
 	(void)state;
-	grant( 10000000);
+	grant(10000000);
 	begin(&s);
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -336,7 +336,7 @@ __attribute__((noreturn)) static void child(int ready)
 static void test_killed(void **state)
 {
 	(void)state;
-	grant( 1000000000);
+	grant(1000000000);
 	for (size_t round = 0; round < 20; round++) {
 		pid_t pid[CHILDREN];
 		int pipes[2], status;

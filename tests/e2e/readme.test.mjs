@@ -45,7 +45,7 @@ test("the examples run in order, sign in and read the account", async () => {
   assert.ok(all.length >= 4 && readme.match(/^curl /gm).length >= 4, "there are examples");
   // curl as a newcomer would paste it says nothing of an HTTP error; here it does.
   const script = ["set -euo pipefail", 'curl() { command curl --fail-with-body "$@"; }',
-    ...all.flatMap(({ script: text }) => [text.replaceAll("http://127.0.0.1:8080", url), `echo; echo '${mark}'`])].join("\n");
+    ...all.flatMap(({ script: text }) => [text.replaceAll("http://127.0.0.1:8080", url).replaceAll("state/", `${stack?.state ?? process.env.TURNPIKE_STATE}/`), `echo; echo '${mark}'`])].join("\n");
   const { stdout } = await run("bash", ["-c", script], { timeout: 60000 }).catch((error) => {
     assert.fail(`${error.message}\n${error.stdout}\n${error.stderr}`);
   });

@@ -127,6 +127,26 @@ static void test_tokens_and_cents(void **state)
 	assert_true(money_credit_cents(-1) == -1 && money_charge_cents(-9999) == 0);
 }
 
+/* A credit is 1000 micro-dollars: what there is is rounded down, what is taken up. */
+static void test_credits(void **state)
+{
+	static const struct {
+		i64 micro, credit, charge;
+	} cases[] = {{0, 0, 0}, {1, 0, 1}, {9, 0, 1}, {10, 1, 1}, {11, 1, 2}, {999, 99, 100},
+		{1000, 100, 100}, {5460, 546, 546}, {5461, 546, 547}, {1000000, 100000, 100000},
+		{-1, -1, 0}, {-10, -1, -1}, {-11, -2, -1}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		printf("%lld micro-dollars\n", (long long)cases[i].micro);
+		assert_true(money_credit_hundredths(cases[i].micro) == cases[i].credit);
+		assert_true(money_charge_hundredths(cases[i].micro) == cases[i].charge);
+	}
+	assert_true(money_credit_hundredths(most) == most / 10);
+	assert_true(money_charge_hundredths(most) == most / 10 + 1);
+	assert_true(money_credit_hundredths(least) == least / 10 - 1);
+}
+
 /* What an operator types as an amount (F-16). */
 static void test_text(void **state)
 {
@@ -180,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_add_subtract_multiply),
 		cmocka_unit_test(test_divide_and_scale),
 		cmocka_unit_test(test_tokens_and_cents),
+		cmocka_unit_test(test_credits),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_million),
 	};

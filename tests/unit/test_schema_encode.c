@@ -22,7 +22,7 @@ SCHEMA(inner, I64(inner, n));
 
 struct all {
 	const char *text, *null_text, *json, *null_json;
-	i64 number, usd_micro, cents, exact, at_us, null_at_us;
+	i64 number, usd_micro, cents, exact, hundredths, at_us, null_at_us;
 	struct opt_i64 maybe, null_maybe;
 	bool yes;
 	struct opt_bool maybe_yes, null_maybe_yes;
@@ -34,11 +34,12 @@ struct all {
 };
 SCHEMA(all, STR(all, text), STR(all, null_text, NULLABLE), JSON(all, json),
 	JSON(all, null_json, NULLABLE), I64(all, number), USD_MICRO(all, usd_micro, .json = "usd"),
-	CENTS(all, cents), CENTS_EXACT(all, exact), TIME_S(all, at_us, .json = "at"),
-	TIME_S(all, null_at_us, NULLABLE, .json = "null_at"), OPT_I64(all, maybe),
-	OPT_I64(all, null_maybe, NULLABLE), BOOL(all, yes), OPT_BOOL(all, maybe_yes),
-	OPT_BOOL(all, null_maybe_yes, NULLABLE), OBJECT(all, object, inner),
-	OBJECT(all, null_object, inner, NULLABLE), ARRAY(all, items, inner), STR_ARRAY(all, tags));
+	CENTS(all, cents), CENTS_EXACT(all, exact), HUNDREDTHS(all, hundredths),
+	TIME_S(all, at_us, .json = "at"), TIME_S(all, null_at_us, NULLABLE, .json = "null_at"),
+	OPT_I64(all, maybe), OPT_I64(all, null_maybe, NULLABLE), BOOL(all, yes),
+	OPT_BOOL(all, maybe_yes), OPT_BOOL(all, null_maybe_yes, NULLABLE),
+	OBJECT(all, object, inner), OBJECT(all, null_object, inner, NULLABLE),
+	ARRAY(all, items, inner), STR_ARRAY(all, tags));
 
 struct pair {
 	const char *a, *b;
@@ -73,6 +74,7 @@ static void test_everything(void **state)
 		.usd_micro = 1500000,
 		.cents = 19999,
 		.exact = 19999,
+		.hundredths = -550,
 		.at_us = 1999999,
 		.null_at_us = 1000000,
 		.maybe = {true, 0},
@@ -93,13 +95,14 @@ static void test_everything(void **state)
 	assert_string_equal(encoded(&all_schema, &full),
 		"{\"text\":\"a\\\"é\",\"null_text\":\"t\",\"json\":[1, {}],\"null_json\":{},"
 		"\"number\":-9223372036854775808,\"usd\":1.5,\"cents\":1,\"exact\":1.9999,"
-		"\"at\":1,\"null_at\":1,\"maybe\":0,\"null_maybe\":9223372036854775807,"
+		"\"hundredths\":-5.5,\"at\":1,\"null_at\":1,\"maybe\":0,\"null_maybe\":"
+		"9223372036854775807,"
 		"\"yes\":true,\"maybe_yes\":false,\"null_maybe_yes\":true,\"object\":{\"n\":3},"
 		"\"null_object\":{\"n\":3},\"items\":[{\"n\":1},{\"n\":2}],"
 		"\"tags\":[\"x\",\"\\\"y\\\"\"]}");
 	assert_string_equal(encoded(&all_schema, &empty),
 		"{\"null_text\":null,\"null_json\":null,\"number\":0,\"usd\":0,\"cents\":0,"
-		"\"exact\":0,\"null_at\":null,\"null_maybe\":null,\"yes\":false,"
+		"\"exact\":0,\"hundredths\":0,\"null_at\":null,\"null_maybe\":null,\"yes\":false,"
 		"\"null_maybe_yes\":null,\"null_object\":null,\"items\":[],\"tags\":[]}");
 	arena_reset(&arena);
 }

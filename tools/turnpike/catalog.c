@@ -125,12 +125,16 @@ static void show_plans(const struct catalog_file *file)
 			file->packs[i].active.value ? "" : " (not active)");
 }
 
-static double usd(i64 micro)
+static const char *usd(struct arena *a, i64 micro)
 {
-	return (double)micro / 1e6;
+	struct buf b;
+
+	buf_init(&b, a, 32);
+	buf_decimal(&b, micro, 6);
+	return b.data;
 }
 
-static void show_models(const struct catalog_file *file)
+static void show_models(struct arena *a, const struct catalog_file *file)
 {
 	for (size_t i = 0; i < file->n_providers; i++) {
 		const struct catalog_file_provider *p = &file->providers[i];
@@ -142,8 +146,8 @@ static void show_models(const struct catalog_file *file)
 	}
 	for (size_t i = 0; i < file->n_models; i++) {
 		const struct catalog_file_model *m = &file->models[i];
-		printf("  model    %-20s %g in, %g out USD per million tokens%s%s\n", m->id,
-			usd(m->price.input.value), usd(m->price.output.value),
+		printf("  model    %-20s %s in, %s out USD per million tokens%s%s\n", m->id,
+			usd(a, m->price.input.value), usd(a, m->price.output.value),
 			m->deprecated.value ? " (deprecated)" : "",
 			m->enabled.value ? "" : " (not enabled)");
 		for (size_t r = 0; r < m->n_routes; r++)
@@ -166,7 +170,7 @@ static int show(struct command_context *c)
 	printf("version %llu, in effect since %s\n", (unsigned long long)current.catalog_id,
 		clock_iso8601(&c->arena, current.effective_at_us));
 	show_plans(&file);
-	show_models(&file);
+	show_models(&c->arena, &file);
 	return EXIT_FINE;
 }
 

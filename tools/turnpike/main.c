@@ -46,7 +46,8 @@ static const struct command {
 		"release add|list|pause|resume|rollout: builds of the IDE"},
 	{"routes", command_routes, false,
 		"routes: family, method and path of every route, tab-separated"},
-	{"user", command_user, true, "user suspend|resume EMAIL: who may use their account"},
+	{"user", command_user, true,
+		"user add|suspend|resume EMAIL: who has an account and may use it"},
 };
 
 const char *argument(int argc, char **argv, const char *name, const char *fallback)

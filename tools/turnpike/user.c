@@ -1,33 +1,56 @@
-/* turnpike user: suspends people and lets them back in. */
+/* turnpike user: makes accounts by hand, suspends people and lets them back in. */
 #include "../../fcgi/core/clock.h"
+#include "../../fcgi/core/crypto.h"
 #include "../../fcgi/core/email.h"
 #include "../../fcgi/core/str.h"
 #include "gen/sql.h"
 #include "turnpike.h"
 
-static const char usage[] = "user suspend|resume EMAIL|ID";
+static const char usage[] = "user add EMAIL\n"
+			    "     user suspend|resume EMAIL|ID";
+
+/* As if its owner had signed in with a code. An account that is there already is fine. */
+static int add(struct command_context *c, const char *address)
+{
+	const char *email = mail_address_normal(&c->arena, address);
+	u64 user_id;
+
+	if (email == NULL) {
+		fprintf(stderr, "%s is not an e-mail address.\n", address);
+		return EXIT_USAGE;
+	}
+	int rc = sql_user_insert(
+		&c->db, public_id(&c->arena, "usr_"), email, clock_now_us(), &user_id);
+	if (rc != 0 && rc != SQL_CONFLICT)
+		return command_failed(c, "The account was not made");
+	puts(rc == 0 ? "Done." : "It is there already.");
+	return EXIT_FINE;
+}
 
 /* Credentials stay: every one is refused while the account is suspended. */
-int command_user(struct command_context *c, int argc, char **argv)
+static int suspend(struct command_context *c, const char *who, bool suspends)
 {
-	bool suspends = argc == 3 && str_equal(argv[1], "suspend");
+	const char *email = mail_address_normal(&c->arena, who);
 	struct opt_i64 at_us = {suspends, clock_now_us()};
-	int rc;
 	u64 n;
+	int rc = email != NULL ? sql_user_suspend(&c->db, at_us, email, &n)
+			       : sql_user_suspend_id(&c->db, at_us, who, &n);
 
-	if (argc != 3 || (!suspends && !str_equal(argv[1], "resume")))
-		return command_usage(usage);
-	const char *email = mail_address_normal(&c->arena, argv[2]);
-	if (email != NULL)
-		rc = sql_user_suspend(&c->db, at_us, email, &n);
-	else
-		rc = sql_user_suspend_id(&c->db, at_us, argv[2], &n);
 	if (rc != 0)
 		return command_failed(c, "The account was not changed");
 	if (n == 0) {
-		fprintf(stderr, "There is no account %s.\n", argv[2]);
+		fprintf(stderr, "There is no account %s.\n", who);
 		return EXIT_FAILED;
 	}
 	puts("Done.");
 	return EXIT_FINE;
+}
+
+int command_user(struct command_context *c, int argc, char **argv)
+{
+	if (argc == 3 && str_equal(argv[1], "add"))
+		return add(c, argv[2]);
+	if (argc == 3 && (str_equal(argv[1], "suspend") || str_equal(argv[1], "resume")))
+		return suspend(c, argv[2], str_equal(argv[1], "suspend"));
+	return command_usage(usage);
 }

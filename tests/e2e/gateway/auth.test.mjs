@@ -205,7 +205,7 @@ test("a suspended account is refused with every credential, and let in again", a
 describe("the keys of the project", () => {
   // A project of our own, whose endpoint can be counted, emptied and shut.
   let stack, server, fetches = 0, keys = [], isAway = false;
-  const port = Number(new URL(URL_BASE).port) + 12;
+  const port = Number(new URL(URL_BASE).port) + 34;
   const url = `http://127.0.0.1:${port}`;
   const makeKey = async (kid) => {
     const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });

@@ -84,7 +84,7 @@ describe("when it changes", () => {
   let stack, folder;
   before(async () => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), "turnpike-catalog-"));
-    stack = await ownStack({ port: Number(new URL(URL_BASE).port) + 50, limits: "dry-run" });
+    stack = await ownStack({ port: Number(new URL(URL_BASE).port) + 14, limits: "dry-run" });
   });
   after(async () => {
     await stack?.down();

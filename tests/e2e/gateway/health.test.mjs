@@ -47,7 +47,7 @@ test("everything, for operators", async () => {
 
 describe("a stack whose database fails", () => {
   let stack;
-  const port = Number(new URL(URL_BASE).port) + 18;
+  const port = Number(new URL(URL_BASE).port) + 38;
   const ask = (target) => request("GET", `http://127.0.0.1:${port}${target}`);
   const pid = () => Number(fs.readFileSync(path.join(stack.state, "run/mysql.pid"), "utf8"));
   const isReady = (database) => async () => {

@@ -62,7 +62,7 @@ test("a flood is refused in front of the workers, in the same words", async () =
 
 describe("with other numbers, and two processes", () => {
   let stack;
-  const port = Number(new URL(URL_BASE).port) + 15, url = `http://127.0.0.1:${port}`;
+  const port = Number(new URL(URL_BASE).port) + 42, url = `http://127.0.0.1:${port}`;
   before(async () => {
     stack = await ownStack({ port, settings: (conf) => conf.replace(/^mode = enforce$/m, "mode = enforce\ngateway = 6/3\nfeedback = 4/60")
       .replace("[pool.sandbox]", "[pool.core]\nprocesses = 2\n\n[pool.sandbox]") });
@@ -98,7 +98,7 @@ describe("with other numbers, and two processes", () => {
 
 describe("in a dry run", () => {
   let stack;
-  const port = Number(new URL(URL_BASE).port) + 15, url = `http://127.0.0.1:${port}`;
+  const port = Number(new URL(URL_BASE).port) + 42, url = `http://127.0.0.1:${port}`;
   before(async () => (stack = await ownStack({ port, limits: "dry-run" })));
   after(() => stack?.down());
 
