@@ -213,6 +213,7 @@ test("a receipt is its owner's only, and of calls that there were", async () => 
     const refused = await visitor.get(`/v1/account/usage/activity/${name}`);
     assert.deepEqual([refused.status, refused.body.code], [404, "not_found"], name);
   }
+  for (const name of ["a%2Fb", "a%5Cb"]) assert.equal((await person.get(`/v1/account/usage/activity/${name}`)).status, 400, name);
 });
 
 test("calls of one settlement share what it took of each fund", async () => {
