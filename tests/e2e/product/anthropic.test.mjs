@@ -261,7 +261,15 @@ describe("with upstreams that are watched", () => {
   const seen = []; // what the stub was sent
   const ANSWER = '{ "id":"msg_1","type":"message","role":"assistant","model":"real-name","content":[{"type":"text","text":"caf\\u00e9 \u00e9"}],\n' +
     '"stop_reason":"end_turn", "stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":3,"more":[1.50,{}]}}\n';
-  const faulty = [400, 401, 402, 403, 404, 409, 413, 429, 500, 503, 504, 529, "cut", "error", "garbage"];
+  // What upstreams answer, and what comes of it.
+  const table = [
+    [400, 400, "invalid_request_error", /The sandbox was told so/], [401, 502, "api_error"], [402, 502, "api_error"], [403, 502, "api_error"], [404, 502, "api_error"],
+    [409, 502, "api_error"], [413, 413, "request_too_large"], [429, 529, "overloaded_error"], [500, 502, "api_error"], [503, 529, "overloaded_error"],
+    [504, 504, "timeout_error"], [529, 529, "overloaded_error"],
+  ];
+  const forms = [[MESSAGES, {}], [MESSAGES, { stream: true }], [COUNT, {}]];
+  // Each with a provider of its own: a key that was refused, or a route that fails, is left alone for a while.
+  const faulty = ["cut", "error", "garbage", ...table.flatMap(([status]) => forms.map((_, i) => `${status}-${i}`))];
 
   before(async () => {
     stub = http.createServer((asked, answer) => {
@@ -287,7 +295,7 @@ describe("with upstreams that are watched", () => {
     add("versioned", at, { api_version: "2026-10-21", path: "/elsewhere/messages" });
     for (const id of faulty) add(`f${id}`, "${sandbox.ai_url}");
     catalog.models.push({ ...model, id: "mixed", aliases: [], routes: [{ provider: "sandbox", upstream_model: "wrong" }, { provider: "stub", upstream_model: "real-name" }] });
-    catalog.models.push({ ...model, id: "second", aliases: [], routes: [{ provider: "f500", upstream_model: "x", position: 0 }, { provider: "sandbox-anthropic", upstream_model: "sandbox-claude", position: 1 }] });
+    catalog.models.push({ ...model, id: "second", aliases: [], routes: [{ provider: "f500-1", upstream_model: "x", position: 0 }, { provider: "sandbox-anthropic", upstream_model: "sandbox-claude", position: 1 }] });
     const file = path.join(stack.state, "tmp/catalog.json");
     fs.writeFileSync(file, JSON.stringify(catalog));
     const { status, stderr } = await turnpike(["catalog", "load", file], stack.state);
@@ -320,6 +328,7 @@ describe("with upstreams that are watched", () => {
     }
     assert.equal((await ask(body('"stub"', 5), { url: COUNT })).text, '{ "input_tokens":3 }');
     assert.deepEqual([last().url, last().body], ["/base/v1/messages/count_tokens", body('"real-name"', 5)]);
+    assert.equal(last().headers["x-request-id"], undefined, "without a receipt there is no id to name");
   });
 
   test("of the header only what belongs to the dialect", async () => {
@@ -362,15 +371,10 @@ describe("with upstreams that are watched", () => {
     }
   });
 
-  const table = [
-    [400, 400, "invalid_request_error", /The sandbox was told so/], [401, 502, "api_error"], [402, 502, "api_error"], [403, 502, "api_error"], [404, 502, "api_error"],
-    [409, 502, "api_error"], [413, 413, "request_too_large"], [429, 529, "overloaded_error"], [500, 502, "api_error"], [503, 529, "overloaded_error"],
-    [504, 504, "timeout_error"], [529, 529, "overloaded_error"],
-  ];
   test("errors before the first byte: whole, streamed, counted", async () => {
     for (const [status, ours, type, message] of table)
-      for (const [url, more] of [[MESSAGES, {}], [MESSAGES, { stream: true }], [COUNT, {}]]) {
-        const answer = await ask(talk(`status=${status}`, { model: `f${status}`, ...more }), { url });
+      for (const [i, [url, more]] of forms.entries()) {
+        const answer = await ask(talk(`status=${status}`, { model: `f${status}-${i}`, ...more }), { url });
         isError(answer, ours, type, message);
         assert.equal("retry-after" in answer.headers, ours === 529, `${status}`);
         assert.equal(answer.headers["x-should-retry"], undefined);
@@ -379,9 +383,10 @@ describe("with upstreams that are watched", () => {
         const receipt = await own.receipt(answer);
         assert.deepEqual([receipt.status, receipt.cost], ["refunded", 0n], `${status}`);
       }
-    const rests = await ask(talk("status=529 retry_after=7", { model: "f529" }));
+    const rests = await ask(talk("status=529 retry_after=7", { model: "f529-0" }));
     isError(rests, 529, "overloaded_error");
-    assert.ok(Number(rests.headers["retry-after"]) > 0);
+    assert.equal(rests.headers["retry-after"], "7");
+    isError(await ask(talk("", { model: "f401-0" })), 529, "overloaded_error"); // its only key is out of use
   });
 
   test("an upstream that breaks off in the middle: the client reads an error of its dialect behind whole events", async () => {
@@ -423,6 +428,15 @@ describe("with upstreams that are watched", () => {
     const answer = await ask(talk("", { model: "stub", stream: true }));
     isError(answer, 529, "overloaded_error");
     assert.deepEqual((await own.receipt(answer)).status, "refunded");
+  });
+
+  test("nonsense right behind the first event: the one is passed on, the other not", async () => {
+    const start = 'event: message_start\ndata: {"type":"message_start","message":{"content":[],"usage":{"input_tokens":7,"output_tokens":1}}}\n\n';
+    stubAnswers(200, "text/event-stream", `${start}data: {"type":\n\n`);
+    const answer = await stream(somebody, talk("", { model: "stub" }), {}, own);
+    assert.ok(answer.text.startsWith(`${start}event: error\n`), answer.text);
+    const receipt = await own.receipt(answer);
+    assert.deepEqual([receipt.status, receipt.cost], ["cut", cost("sandbox-claude", { input: 7, output: 1 })]);
   });
 
   test("a spend cap that shows as 400 is not the client's fault", async () => {
