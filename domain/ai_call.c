@@ -1,4 +1,4 @@
-/* Governed calls. */
+/* Governed calls while they run, and what they cost. */
 #include "ai_call.h"
 
 #include <stdio.h>
@@ -12,13 +12,12 @@
 
 /* gateway.md section 2.4, in milliseconds. */
 static const struct budget {
-	const char *name;
 	i64 connect, first_byte, idle, stream, whole;
 } budgets[] = {
-	[MODE_CHAT] = {"chat", 10000, 60000, 60000, 300000, 120000},
-	[MODE_PLAN] = {"plan", 10000, 90000, 120000, 900000, 300000},
-	[MODE_AGENT] = {"agent", 10000, 120000, 180000, 1800000, 600000},
-	[MODE_TAB] = {"tab", 2000, 4000, 4000, 10000, 6000},
+	[MODE_CHAT] = {10000, 60000, 60000, 300000, 120000},
+	[MODE_PLAN] = {10000, 90000, 120000, 900000, 300000},
+	[MODE_AGENT] = {10000, 120000, 180000, 1800000, 600000},
+	[MODE_TAB] = {2000, 4000, 4000, 10000, 6000},
 };
 
 /* One upstream asked once. */
@@ -26,96 +25,17 @@ struct attempt {
 	struct ai_call *c;
 	const struct dialect_upstream *dialect;
 	struct answer_reader *reader;
-	bool client_left;  /* the sink said so */
-	bool is_finished;  /* the model said that it has */
-	int bad;	   /* what its bytes were refused with */
-	int error_status;  /* of an error in the middle of an answer: what it stands for, or 0 */
-	const char *error; /* its text */
+	struct relay relay; /* of a raw call that is streamed */
+	bool client_left;   /* the sink said so */
+	bool is_finished;   /* the model said that it has */
+	int bad;	    /* what its bytes were refused with */
+	int error_status;   /* of an error in the middle of an answer: what it stands for, or 0 */
+	const char *error;  /* its text */
 };
 
 static void set_text(char *to, size_t size, const char *from)
 {
 	snprintf(to, size, "%s", from != NULL ? from : "");
-}
-
-/* --- before ----------------------------------------------------------------------------------- */
-
-static int check_abilities(struct ai_call *c)
-{
-	unsigned has = c->model->capabilities;
-
-	if (c->endpoint == CALL_COMPLETIONS ? (has & (MODEL_FIM | MODEL_CHAT)) == 0
-					    : (has & MODEL_CHAT) == 0)
-		return fail(c->db->fail, E_BAD_REQUEST, "The model '%s' is not for this route.",
-			c->model->id);
-	if (c->chat != NULL && c->chat->n_tools > 0 && (has & MODEL_TOOLS) == 0)
-		return fail(
-			c->db->fail, E_BAD_REQUEST, "The model '%s' knows no tools.", c->model->id);
-	if (c->n_images > 0 && (has & MODEL_VISION) == 0)
-		return fail(
-			c->db->fail, E_BAD_REQUEST, "The model '%s' sees no images.", c->model->id);
-	return 0;
-}
-
-static int find_model(struct ai_call *c)
-{
-	c->models = models_get();
-	if (c->models == NULL)
-		return fail_cause(c->db->fail, E_UNAVAILABLE, "no catalog is loaded");
-	c->model = models_find(c->models, c->model_name);
-	if (c->model == NULL)
-		return fail(c->db->fail, E_MODEL_NOT_FOUND,
-			"There is no model '%.100s'; GET /v1/models lists them.", c->model_name);
-	if (!model_entitled(c->model, models_rank(c->models, c->plan)))
-		return fail(c->db->fail, E_MODEL_NOT_ALLOWED, "The model '%s' needs the tier '%s'.",
-			c->model->id, c->model->requires_tier);
-	return check_abilities(c);
-}
-
-static int reserve(struct ai_call *c)
-{
-	struct call_request q = {
-		.user_id = c->user_id,
-		.endpoint = c->endpoint,
-		.request_id = c->request_id,
-		.mode = budgets[c->mode].name,
-		.model = c->model->id,
-		.catalog_id = c->models->version,
-		.price = c->model->price,
-		.input_bytes = c->input_bytes,
-		.n_images = c->n_images,
-		.now_us = clock_now_us(),
-	};
-
-	if (c->max_tokens == 0)
-		c->max_tokens = c->model->default_max_output;
-	if (c->max_tokens > c->model->max_output_tokens)
-		c->max_tokens = c->model->max_output_tokens;
-	if (model_estimate(c->model, c->input_bytes, c->n_images, c->max_tokens, &q.estimate) != 0)
-		return fail(c->db->fail, E_BAD_REQUEST, "This call is too large.");
-	if (q.estimate == 0) /* a model that costs nothing is counted all the same */
-		q.estimate = 1;
-	return purse_admit(c->db, &q, &c->record);
-}
-
-/* When the arena is reset: also where the handler was left by a jump. */
-static void leave(void *arg)
-{
-	struct ai_call *c = arg;
-
-	choice_done(&c->choice, CHOICE_UNKNOWN, 0);
-	if (c->record != NULL) {
-		ai_call_price(c);
-		purse_finish(c->record);
-	}
-	models_put(c->models);
-}
-
-int ai_call_begin(struct ai_call *c)
-{
-	arena_defer(c->db->arena, leave, c);
-	TRY(find_model(c));
-	return reserve(c);
 }
 
 /* --- while it runs ---------------------------------------------------------------------------- */
@@ -184,22 +104,29 @@ static int on_event(void *arg, const struct chat_event *e)
 	return -1;
 }
 
+static int pass_on(void *arg, const char *data, size_t length)
+{
+	struct attempt *a = arg;
+
+	if (a->c->on_bytes(a->c->arg, data, length) == 0)
+		return 0;
+	a->client_left = true;
+	return -1;
+}
+
 static int on_data(void *arg, const char *data, size_t length)
 {
 	struct attempt *a = arg;
 	struct ai_call *c = a->c;
 
-	if (c->on_bytes != NULL) {
-		c->has_begun = true;
-		if (c->on_bytes(c->arg, data, length) != 0) {
-			a->client_left = true;
-			return -1;
-		}
-	}
 	int rc = answer_feed(a->reader, data, length, c->db->fail);
 	if (rc > 0)
 		a->bad = rc;
-	return rc;
+	if (rc != 0 || c->raw == NULL)
+		return rc;
+	a->relay.is_open = c->has_begun;
+	c->has_relayed_error = c->has_begun && a->error != NULL;
+	return relay_feed(&a->relay, data, length);
 }
 
 static int on_quiet(void *arg)
@@ -237,6 +164,10 @@ static int write_call(struct attempt *a, struct upstream_call *ret)
 			fim_filter_new(arena, c->fim, dialect, on_event, a));
 		return dialect->write_fim(
 			arena, c->fim, &m, c->choice.key->secret, ret, c->db->fail);
+	}
+	if (c->raw != NULL) {
+		dialect->write_raw(arena, c->raw, &m, c->choice.key->secret, ret);
+		return 0;
 	}
 	return fail_cause(c->db->fail, E_INTERNAL, "%s does not speak the dialect of %s",
 		route->provider->id, call_endpoint_names[c->endpoint]);
@@ -310,6 +241,17 @@ static int failed(struct attempt *a, const struct net_result *n, struct verdict 
 		message != NULL ? message : "");
 }
 
+/* Whether a whole answer is one: E_UPSTREAM_ERROR. */
+static int read_end(struct attempt *a, const struct net_result *n)
+{
+	struct fail *f = a->c->db->fail;
+
+	if (a->c->is_free)
+		return 0;
+	return a->c->is_stream ? answer_end(a->reader, f)
+			       : answer_whole(a->reader, n->body, n->body_length, f);
+}
+
 /* The end of one attempt. 0, or why there is no answer, in db->fail. */
 static int judge(struct attempt *a, const struct net_result *n, bool *ret_retry)
 {
@@ -325,12 +267,13 @@ static int judge(struct attempt *a, const struct net_result *n, bool *ret_retry)
 	}
 	if (n->end == NET_DONE && n->head.status < 300) {
 		if (rc == 0)
-			rc = c->is_stream ? answer_end(a->reader, c->db->fail)
-					  : answer_whole(a->reader, n->body, n->body_length,
-						    c->db->fail);
+			rc = read_end(a, n);
 		if (rc == 0 && a->error == NULL) {
 			c->end = AI_CALL_COMPLETE;
 			choice_done(&c->choice, CHOICE_GOOD, 0);
+			if (c->raw != NULL) /* who has left meanwhile got all but the last of it */
+				(void)(c->is_stream ? relay_end(&a->relay)
+						    : pass_on(a, n->body, n->body_length));
 			return 0;
 		}
 		a->bad = rc;
@@ -349,15 +292,16 @@ static int ask(struct ai_call *c, bool *ret_retry)
 
 	*ret_retry = false;
 	a->c = c;
-	a->dialect =
-		dialect_upstream_find(provider_dialect_names[c->choice.route->provider->dialect]);
+	a->dialect = model_route_dialect(c->choice.route);
+	relay_init(&a->relay, c->db->arena, pass_on, a);
 	note_route(c);
 	TRY(write_call(a, &up));
 	put_request_id(c, &up);
 	const struct provider *provider = c->choice.route->provider;
 	struct net_stream call = {
-		.url = arena_printf(c->db->arena, "%s%s", provider->base_url,
-			provider->path != NULL ? provider->path : up.path),
+		.url = arena_printf(c->db->arena, "%s%s%s", provider->base_url,
+			provider->path != NULL ? provider->path : up.path,
+			up.below != NULL ? up.below : ""),
 		.header = up.header,
 		.body = up.body,
 		.body_length = up.body_length,

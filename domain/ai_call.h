@@ -4,6 +4,7 @@
 #ifndef TURNPIKE_AI_CALL_H
 #define TURNPIKE_AI_CALL_H
 
+#include "../fcgi/ai/relay.h"
 #include "../fcgi/net/stream.h"
 #include "purse.h"
 #include "route_choice.h"
@@ -27,13 +28,14 @@ struct ai_call {
 	const char *model_name;	 /* as the client wrote it */
 	const struct chat *chat; /* one of these */
 	const struct fim *fim;
-	const struct raw_call *raw;
+	struct raw_call *raw; /* served only by upstreams of its dialect */
 	bool is_stream;
+	bool is_free; /* nothing is reserved or charged; the answer is not looked into */
 	i64 input_bytes, n_images, max_tokens; /* max_tokens 0: the model's default */
 	/* What the model says, while it says it (is_stream), or all at the end. A result other than
 	 * 0 ends the call: the client is gone. */
 	chat_sink *on_event;
-	int (*on_bytes)(void *arg, const char *data, size_t length); /* of a raw call */
+	relay_sink *on_bytes; /* of a raw call, instead: its bytes, whole events of a stream */
 	int (*on_quiet)(void *arg); /* nothing for QUIET_MS, when something has been passed on */
 	void *arg;
 
@@ -44,7 +46,8 @@ struct ai_call {
 	struct choice choice;
 	enum ai_call_end end;
 	bool has_usage, is_priced;
-	bool has_begun; /* something was passed on: no other route can be tried */
+	bool has_begun;		/* something was passed on: no other route can be tried */
+	bool has_relayed_error; /* the upstream's own, in the middle of a raw stream */
 };
 
 enum { QUIET_MS = 15000 };

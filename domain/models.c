@@ -120,6 +120,11 @@ const struct model_plan *models_plan_of(const struct models *models, i64 plan_ra
 	return NULL;
 }
 
+const struct dialect_upstream *model_route_dialect(const struct model_route *route)
+{
+	return dialect_upstream_find(provider_dialect_names[route->provider->dialect]);
+}
+
 bool model_has_key(const struct model *m)
 {
 	for (size_t r = 0; r < m->n_routes; r++) {

@@ -146,6 +146,8 @@ static inline bool model_entitled(const struct model *model, i64 plan_rank)
 	return plan_rank >= model->min_rank;
 }
 
+/* How calls over this route are written and their answers read. */
+const struct dialect_upstream *model_route_dialect(const struct model_route *route);
 /* Whether one of its routes has a key, or needs none. */
 bool model_has_key(const struct model *model);
 

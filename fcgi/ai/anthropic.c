@@ -4,6 +4,7 @@
 #include "../core/crypto.h"
 #include "../core/str.h"
 #include "../http/json_number.h"
+#include "anthropic_client.h"
 #include "anthropic_read.h"
 #include "anthropic_write.h"
 #include "dialects.h"
@@ -220,6 +221,32 @@ static void put_user_id(struct arena *a, struct buf *b, const char *user)
 	buf_char(b, '}');
 }
 
+static void add_header(struct upstream_call *call, const char *line)
+{
+	size_t n = 0;
+
+	while (call->header[n] != NULL)
+		n++;
+	call->header[n] = line;
+}
+
+static struct upstream_call call_of(struct arena *a, const struct buf *body, const char *version,
+	bool is_stream, const char *key)
+{
+	struct upstream_call call = {
+		.path = "/v1/messages",
+		.header = {"Content-Type: application/json",
+			is_stream ? "Accept: text/event-stream" : "Accept: application/json",
+			arena_printf(a, "anthropic-version: %s", version)},
+		.body = body->data,
+		.body_length = body->length,
+	};
+
+	if (key != NULL && key[0] != '\0')
+		add_header(&call, arena_printf(a, "x-api-key: %s", key));
+	return call;
+}
+
 static int write_chat(struct arena *a, const struct chat *chat, const struct upstream_model *m,
 	const char *key, struct upstream_call *ret, struct fail *fail)
 {
@@ -239,17 +266,26 @@ static int write_chat(struct arena *a, const struct chat *chat, const struct ups
 	put_user_id(a, &b, chat->user);
 	put_true(&b, "stream", chat->is_stream);
 	buf_char(&b, '}');
-	*ret = (struct upstream_call){
-		.path = "/v1/messages",
-		.header = {"Content-Type: application/json",
-			chat->is_stream ? "Accept: text/event-stream" : "Accept: application/json",
-			arena_printf(a, "anthropic-version: %s", version)},
-		.body = b.data,
-		.body_length = b.length,
-	};
-	if (key != NULL && key[0] != '\0')
-		ret->header[3] = arena_printf(a, "x-api-key: %s", key);
+	*ret = call_of(a, &b, version, chat->is_stream, key);
 	return 0;
+}
+
+static void write_raw(struct arena *a, struct raw_call *raw, const struct upstream_model *m,
+	const char *key, struct upstream_call *ret)
+{
+	enum { OTHER_NAME_BYTES = 256 };
+	const char *version = m->api_version != NULL ? m->api_version : DEFAULT_VERSION;
+
+	if (raw->rewritten.data == NULL)
+		buf_init(&raw->rewritten, a, raw->length + OTHER_NAME_BYTES);
+	raw->rewritten.length = 0;
+	anthropic_request_write(
+		raw->request, raw->body, raw->length, m->name, m->max_tokens, &raw->rewritten);
+	*ret = call_of(a, &raw->rewritten, raw->version != NULL ? raw->version : version,
+		raw->request->is_stream, key);
+	ret->below = raw->below;
+	if (raw->beta != NULL)
+		add_header(ret, arena_printf(a, "anthropic-beta: %s", raw->beta));
 }
 
 static int write_fim(struct arena *a, const struct fim *fim, const struct upstream_model *m,
@@ -270,6 +306,7 @@ const struct dialect_upstream dialect_anthropic = {
 	.name = "anthropic",
 	.write_chat = write_chat,
 	.write_fim = write_fim,
+	.write_raw = write_raw,
 	.reader = reader,
 	.fim_is_chat = true,
 	.read_error = upstream_error_read,

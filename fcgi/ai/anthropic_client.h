@@ -32,6 +32,17 @@ int anthropic_request_read(struct arena *a, const char *body, size_t length, boo
 void anthropic_request_write(const struct anthropic_request *q, const char *body, size_t length,
 	const char *model, i64 max_tokens, struct buf *out);
 
+/* A call on its way through: what dialect_upstream_find("anthropic")->write_raw() makes one for an
+ * upstream of. */
+struct raw_call {
+	const struct anthropic_request *request;
+	const char *body;
+	size_t length;
+	const char *below;	    /* what follows the path: "/count_tokens"; NULL: nothing */
+	const char *version, *beta; /* the client's anthropic-version and -beta; NULL: absent */
+	struct buf rewritten;	    /* private: the body for an upstream, one after the other */
+};
+
 /* {"type":"error","error":{"type","message"},"request_id"}: what Anthropic's clients understand. */
 void anthropic_error(struct buf *out, int status, const char *message, const char *request_id);
 /* The error type that belongs to an HTTP status. */

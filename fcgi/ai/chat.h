@@ -161,6 +161,7 @@ struct upstream_call {
 	/* Below the provider's base URL, which is what the vendor's own client calls so:
 	 * "https://api.openai.com/v1", "https://api.anthropic.com", "https://api.mistral.ai". */
 	const char *path;
+	const char *below; /* follows the path, whichever it is; NULL: nothing */
 	const char *header[UPSTREAM_HEADERS_MAX]; /* "Name: value", ends with NULL; with the key */
 	const char *body;
 	size_t body_length;
@@ -169,6 +170,9 @@ struct upstream_call {
 /* Reads one answer. Made with dialect->reader(); lives in its arena. */
 struct answer_reader;
 
+/* A client's call in this dialect, which goes on as it is (anthropic_client.h). */
+struct raw_call;
+
 struct dialect_upstream {
 	const char *name; /* "openai", "anthropic", "fim_openai", "fim_mistral", ... */
 	/* Writes the call. E_BAD_REQUEST when the dialect cannot say it. Either may be NULL. */
@@ -176,9 +180,11 @@ struct dialect_upstream {
 		const char *key, struct upstream_call *ret, struct fail *fail);
 	int (*write_fim)(struct arena *a, const struct fim *fim, const struct upstream_model *m,
 		const char *key, struct upstream_call *ret, struct fail *fail);
+	/* NULL: clients do not speak this dialect with us. */
+	void (*write_raw)(struct arena *a, struct raw_call *raw, const struct upstream_model *m,
+		const char *key, struct upstream_call *ret);
 	struct answer_reader *(*reader)(struct arena *a, chat_sink *sink, void *arg);
-	bool fim_is_chat; /* write_fim() asks a chat model, which wraps its answer in this and that
-			   */
+	bool fim_is_chat; /* write_fim() asks a chat model; fim_filter unwraps its answer */
 	/* An HTTP error of this upstream: its message (never NULL) and type, from its body. */
 	void (*read_error)(struct arena *a, const char *body, size_t length,
 		const char **ret_message, const char **ret_type);
@@ -188,10 +194,10 @@ extern const struct dialect_upstream *const dialects_upstream[]; /* ends with NU
 const struct dialect_upstream *dialect_upstream_find(const char *name);
 
 /* Bytes of a streamed answer, cut anywhere. 0; E_UPSTREAM_ERROR when they make no sense (the cause
- * says why); or what the sink returned. After EVENT_END and EVENT_ERROR nothing is read any more.
- */
+ * says why); or what the sink returned. Nothing is read after EVENT_END and EVENT_ERROR. */
 int answer_feed(struct answer_reader *reader, const char *data, size_t length, struct fail *fail);
-/* The stream is over: E_UPSTREAM_ERROR when it was cut before its end. */
+/* The stream is over: E_UPSTREAM_ERROR when it was cut before its end, which EVENT_END or
+ * EVENT_ERROR is. */
 int answer_end(struct answer_reader *reader, struct fail *fail);
 /* A whole answer that was not streamed, as the same events. */
 int answer_whole(struct answer_reader *reader, const char *body, size_t length, struct fail *fail);
@@ -203,8 +209,7 @@ struct fim_filter *fim_filter_new(struct arena *a, const struct fim *fim,
 	const struct dialect_upstream *dialect, chat_sink *sink, void *arg);
 int fim_filter_event(void *filter, const struct chat_event *event);
 
-/* --- what the client gets ----------------------------------------------------------------------
- */
+/* --- what the client gets --------------------------------------------------------------------- */
 
 enum client_shape { SHAPE_CHAT, SHAPE_COMPLETION };
 

@@ -133,8 +133,7 @@ static int write_llamacpp(struct arena *a, const struct fim *fim, const struct u
 	return 0;
 }
 
-/* --- llama.cpp's own answers: objects with content; the one with stop:true is the last
- * ------------ */
+/* --- llama.cpp's own answers: objects with content; the one with stop:true is the last --- */
 
 struct infill {
 	struct pull_text content, stop_type;

@@ -147,8 +147,7 @@ static int flush_text(struct fim_filter *f)
 	return 0;
 }
 
-/* --- the wrapping of a chat
- * ------------------------------------------------------------------------ */
+/* --- the wrapping of a chat --- */
 
 enum verdict { NO, MAYBE, YES };
 

@@ -45,8 +45,7 @@ void client_writer_init(struct client_writer *w, struct arena *a, enum client_sh
 		&w->head, w, shape == SHAPE_CHAT ? "chat.completion.chunk" : "text_completion");
 }
 
-/* --- the stream ---------------------------------------------------------------------------------
- */
+/* --- the stream --- */
 
 static void put_head(struct client_writer *w)
 {
@@ -237,8 +236,7 @@ void client_stream_error(
 	buf_str(b, "}\n\ndata: [DONE]\n\n");
 }
 
-/* --- the one body -------------------------------------------------------------------------------
- */
+/* --- the one body --- */
 
 static void keep(struct client_writer *w, struct buf *b, const struct chat_event *event)
 {

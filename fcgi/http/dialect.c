@@ -1,6 +1,11 @@
 /* What the dialects share. */
 #include "dialect.h"
 
+int dialect_status(const struct dialect *dialect, enum error code)
+{
+	return dialect->status != NULL ? dialect->status(code) : error_table[code].status;
+}
+
 void dialect_message(const struct fail *fail, struct buf *out)
 {
 	buf_str(out, fail->detail != NULL ? fail->detail : error_table[fail->code].text);

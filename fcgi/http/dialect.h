@@ -21,6 +21,10 @@ struct dialect {
 	bool retry_after;  /* whether a 429 may carry Retry-After */
 	bool rate_headers; /* whether limited answers carry RateLimit-* */
 	bool has_openai;   /* whether the form above exists */
+	/* The HTTP status of an error; NULL: that of the table. */
+	int (*status)(enum error code);
+	/* A further header field with the request's id; NULL: X-Request-Id is enough. */
+	const char *id_header;
 	/* Which ids a client may bring as X-Request-Id (a regular expression), and the nginx
 	 * variable whose value replaces any other. */
 	const char *request_id, *fresh_request_id;
@@ -31,6 +35,13 @@ extern const struct dialect dialect_product;
 
 /* {"error": text, "code": code, "request_id": id, ...}: gateway.md 0.2. */
 extern const struct dialect dialect_gateway;
+
+/* {"type": "error", "error": {"type": type, "message": text}, ...}: Anthropic's
+ * (upstreams.md 11.3).
+ */
+extern const struct dialect dialect_messages;
+
+int dialect_status(const struct dialect *dialect, enum error code);
 
 /* The sentence for people: the detail where there is one, else the table's text; faults are listed.
  */

@@ -253,18 +253,24 @@ static void put_json(void *doc)
 	json_object_put(doc);
 }
 
+int req_json_text(struct req *r)
+{
+	TRY(req_body(r));
+	if (r->body_length > 0 && !content_type_is(r, "application/json") && !may_lack_type(r))
+		return fail(r->fail, E_UNSUPPORTED_MEDIA_TYPE, NULL);
+	return 0;
+}
+
 int req_json(struct req *r, struct json_object **ret)
 {
 	const char *why = NULL, *text;
 
-	TRY(req_body(r));
+	TRY(req_json_text(r));
 	text = r->body;
 	size_t length = r->body_length;
 	if (length == 0) { /* an empty body is {} (product.md section 0) */
 		text = "{}";
 		length = 2;
-	} else if (!content_type_is(r, "application/json") && !may_lack_type(r)) {
-		return fail(r->fail, E_UNSUPPORTED_MEDIA_TYPE, NULL);
 	}
 	*ret = json_read(r->arena, text, length, &why);
 	if (why != NULL) /* the text "null" is valid and has no tree */

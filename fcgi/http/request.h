@@ -101,6 +101,9 @@ const char *req_header(const struct req *r, const char *cgi_name);
 const char *req_cookie(struct req *r, const char *name);
 /* Reads the body, at most the route's size. 0 or E_PAYLOAD_TOO_LARGE. */
 int req_body(struct req *r);
+/* The same of a body that has to be said to be JSON; an empty one needs no type. The handler looks
+ * at what is in it. Also E_UNSUPPORTED_MEDIA_TYPE. */
+int req_json_text(struct req *r);
 /* The body as JSON, by the rules for its type; it lives until the request ends. 0,
  * E_PAYLOAD_TOO_LARGE, E_UNSUPPORTED_MEDIA_TYPE or E_INVALID_JSON. */
 int req_json(struct req *r, struct json_object **ret);

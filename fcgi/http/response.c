@@ -117,13 +117,13 @@ int resp_etag_is(struct req *r, const char *tag)
 	return 0;
 }
 
-static void error_page(struct req *r, const struct error_info *info)
+static void error_page(struct req *r, int status)
 {
 	struct buf message;
 
 	buf_init(&message, r->arena, 128);
 	dialect_message(r->fail, &message);
-	resp_page(r, info->status, "This did not work", "signin",
+	resp_page(r, status, "This did not work", "signin",
 		arena_printf(r->arena,
 			"<main class=\"page signin-page\"><div class=\"card step\">"
 			"<div class=\"stack-tight\"><h1>This did not work</h1>"
@@ -138,27 +138,34 @@ bool resp_wants_error_object(const struct req *r)
 	return format != NULL && str_equal_nocase(format, "openai");
 }
 
+/* In which an answer is: also where there is no route, as far as the path tells. */
+static const struct dialect *dialect_of(const struct req *r)
+{
+	const struct family *family = r->family != NULL ? r->family : family_of_path(r->path);
+
+	return family != NULL ? family->dialect : &dialect_product;
+}
+
 void resp_error(struct req *r)
 {
-	const struct error_info *info = &error_table[r->fail->code];
-	const struct family *family = r->family != NULL ? r->family : family_of_path(r->path);
-	const struct dialect *dialect = family != NULL ? family->dialect : &dialect_product;
+	const struct dialect *dialect = dialect_of(r);
+	int status = dialect_status(dialect, r->fail->code);
 	struct buf b;
 
 	r->response.header = (struct buf){0};
 	r->response.more = NULL;
-	if ((info->status == 429 || info->status == 503) && r->fail->retry_after_s == 0)
+	if ((status == 429 || status == 503 || status == 529) && r->fail->retry_after_s == 0)
 		r->fail->retry_after_s = 1;
 	buf_init(&b, r->arena, 256);
 	if (r->route != NULL && (r->route->flags & PAGE) != 0) {
-		error_page(r, info);
+		error_page(r, status);
 	} else {
 		struct dialect_form form = {
 			r->request_id, dialect->has_openai && resp_wants_error_object(r)};
 		dialect->render(r->fail, &form, &b);
-		resp_text(r, info->status, dialect->content_type, b.data, b.length);
+		resp_text(r, status, dialect->content_type, b.data, b.length);
 	}
-	if (info->status == 401)
+	if (status == 401)
 		resp_header(r, "WWW-Authenticate", "Bearer");
 	if (r->fail->retry_after_s > 0 && dialect->retry_after)
 		resp_header(r, "Retry-After",
@@ -170,33 +177,28 @@ void resp_error(struct req *r)
 	r->response.cache_control = "no-store";
 }
 
+static void put_id(const struct req *r, struct buf *b)
+{
+	const char *name = dialect_of(r)->id_header;
+
+	if (name != NULL && r->request_id != NULL)
+		buf_printf(b, "%s: %s\r\n", name, r->request_id);
+}
+
 static const char *reason_of(int status)
 {
 	static const struct {
 		int status;
 		const char *text;
 	} reasons[] = {
-		{201, "Created"},
-		{202, "Accepted"},
-		{204, "No Content"},
-		{302, "Found"},
-		{304, "Not Modified"},
-		{400, "Bad Request"},
-		{401, "Unauthorized"},
-		{402, "Payment Required"},
-		{403, "Forbidden"},
-		{404, "Not Found"},
-		{405, "Method Not Allowed"},
-		{408, "Request Timeout"},
-		{409, "Conflict"},
-		{413, "Content Too Large"},
-		{415, "Unsupported Media Type"},
-		{422, "Unprocessable Content"},
-		{429, "Too Many Requests"},
-		{500, "Internal Server Error"},
-		{502, "Bad Gateway"},
-		{503, "Service Unavailable"},
-		{504, "Gateway Timeout"},
+		{201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {302, "Found"},
+		{304, "Not Modified"}, {400, "Bad Request"}, {401, "Unauthorized"},
+		{402, "Payment Required"}, {403, "Forbidden"}, {404, "Not Found"},
+		{405, "Method Not Allowed"}, {408, "Request Timeout"}, {409, "Conflict"},
+		{413, "Content Too Large"}, {415, "Unsupported Media Type"},
+		{422, "Unprocessable Content"}, {429, "Too Many Requests"},
+		{500, "Internal Server Error"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
+		{504, "Gateway Timeout"}, {529, "Overloaded"}, /* Anthropic's */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
@@ -263,6 +265,7 @@ static void put_head(struct req *r, struct buf *b)
 			buf_printf(b, "\r\nContent-Length: %zu", a->body_length);
 		buf_str(b, "\r\n");
 	}
+	put_id(r, b);
 	fields_put(r, b);
 	if (a->header.length > 0)
 		buf_bytes(b, a->header.data, a->header.length);

@@ -154,8 +154,7 @@ static void test_chat(void **state)
 	}
 }
 
-/* --- llama.cpp's answers
- * ---------------------------------------------------------------------------- */
+/* --- llama.cpp's answers --- */
 
 static const struct {
 	const char *name, *bytes, *events;
@@ -204,8 +203,7 @@ static void test_infill(void **state)
 		quoted("start\ntext 'a'\nfinish length\nend\n"));
 }
 
-/* --- cleaning
- * --------------------------------------------------------------------------------------- */
+/* --- cleaning --- */
 
 #define LONG_SUFFIX "\n\treturn result_of_the_function;\n}\n"
 

@@ -12,6 +12,9 @@
 #include "../../fcgi/http/route.h"
 #include "turnpike.h"
 
+/* Workers that stream keep their own time; the longest is 600 s, of a mode of chat. */
+enum { SILENCE_S = 630 };
+
 /* A location's settings: what differs between paths. */
 struct place {
 	const struct family *family;
@@ -57,7 +60,8 @@ static void write_settings(const struct place *p, const char *indent, FILE *out)
 	if (p->body_bytes != BODY_DEFAULT_BYTES)
 		fprintf(out, "%sclient_max_body_size %zu;\n", indent, p->body_bytes);
 	if (p->is_stream)
-		fprintf(out, "%sfastcgi_buffering off;\n%sgzip off;\n", indent, indent);
+		fprintf(out, "%sfastcgi_buffering off;\n%sgzip off;\n%sfastcgi_read_timeout %ds;\n",
+			indent, indent, indent, SILENCE_S);
 	if (p->cache_s > 0)
 		fprintf(out,
 			"%sfastcgi_cache turnpike;\n%sfastcgi_cache_key $request_method$uri;\n"

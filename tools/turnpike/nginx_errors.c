@@ -24,7 +24,7 @@ static void write_body(const struct dialect *dialect, const struct fail *failure
 
 	buf_init(&body, failure->arena, 256);
 	dialect->render(failure, &form, &body);
-	fprintf(out, "%sreturn %d '", indent, error_table[failure->code].status);
+	fprintf(out, "%sreturn %d '", indent, dialect_status(dialect, failure->code));
 	write_quoted(body.data, out);
 	fputs("';\n", out);
 }
@@ -55,6 +55,8 @@ static void write_error(const struct dialect *dialect, enum error code, int stat
 		"\tinclude turnpike/headers-api.conf;\n\tadd_header Cache-Control no-store "
 		"always;\n",
 		dialect->name, status, suffix);
+	if (dialect->id_header != NULL)
+		fprintf(out, "\tadd_header %s $turnpike_request_id always;\n", dialect->id_header);
 	if (code == E_METHOD_NOT_ALLOWED)
 		fputs("\tadd_header Allow $turnpike_allow always;\n", out);
 	if (retry_after_s > 0 && dialect->retry_after)

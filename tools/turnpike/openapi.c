@@ -117,13 +117,13 @@ static void put_success(const struct route *route, struct components *c, struct 
 
 /* Statuses of failure that the row documents: its own errors and those that follow from what it
  * asks for. */
-static size_t failure_statuses(const struct route *route, int *ret)
+static size_t failure_statuses(const struct family *family, const struct route *route, int *ret)
 {
 	size_t n = 0;
 	int candidate[ROUTE_ERRORS_MAX + 9];
 
 	for (size_t i = 0; i < ROUTE_ERRORS_MAX && route->errors[i] != E_OK; i++)
-		candidate[n++] = error_table[route->errors[i]].status;
+		candidate[n++] = dialect_status(family->dialect, route->errors[i]);
 	if (route->in != NULL)
 		candidate[n++] = 400;
 	if (route->auth != AUTH_NONE) {
@@ -155,15 +155,15 @@ static size_t failure_statuses(const struct route *route, int *ret)
 
 /* "wrong code, expired; bad field": the texts of all errors with that status that the row can give.
  */
-static void put_failure_text(
-	const struct route *route, int status, struct buf *out, struct arena *a)
+static void put_failure_text(const struct family *family, const struct route *route, int status,
+	struct buf *out, struct arena *a)
 {
 	struct buf text;
 
 	buf_init(&text, a, 128);
 	for (size_t i = 0; i < ROUTE_ERRORS_MAX && route->errors[i] != E_OK; i++) {
 		const struct error_info *info = &error_table[route->errors[i]];
-		if (info->status == status)
+		if (dialect_status(family->dialect, route->errors[i]) == status)
 			buf_printf(&text, "%s`%s`: %s", text.length > 0 ? " " : "", info->code,
 				info->text);
 	}
@@ -177,11 +177,11 @@ static void put_failures(
 	const struct family *family, const struct route *route, struct arena *a, struct buf *out)
 {
 	int status[ROUTE_ERRORS_MAX + 9];
-	size_t n = failure_statuses(route, status);
+	size_t n = failure_statuses(family, route, status);
 
 	for (size_t i = 0; i < n; i++) {
 		buf_printf(out, ",\"%d\":{\"description\":", status[i]);
-		put_failure_text(route, status[i], out, a);
+		put_failure_text(family, route, status[i], out, a);
 		buf_str(out, ",\"content\":{");
 		if ((route->flags & PAGE) != 0)
 			buf_str(out, "\"text/html\":{\"schema\":{\"type\":\"string\"}},");
