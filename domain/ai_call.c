@@ -8,17 +8,8 @@
 #include "../fcgi/core/log.h"
 #include "../fcgi/core/metrics.h"
 #include "../fcgi/core/str.h"
+#include "call_budget.h"
 #include "upstream_verdict.h"
-
-/* gateway.md section 2.4, in milliseconds. */
-static const struct budget {
-	i64 connect, first_byte, idle, stream, whole;
-} budgets[] = {
-	[MODE_CHAT] = {10000, 60000, 60000, 300000, 120000},
-	[MODE_PLAN] = {10000, 90000, 120000, 900000, 300000},
-	[MODE_AGENT] = {10000, 120000, 180000, 1800000, 600000},
-	[MODE_TAB] = {2000, 4000, 4000, 10000, 6000},
-};
 
 /* One upstream asked once. */
 struct attempt {
@@ -228,15 +219,16 @@ static void note_route(struct ai_call *c)
 /* Time-outs of the mode, less what other attempts have used. */
 static void set_times(const struct ai_call *c, struct net_stream *call)
 {
-	const struct budget *b = &budgets[c->mode];
+	const struct call_budget b = call_budget(c->options, c->mode);
 	i64 used_ms = (clock_mono_us() - c->record->started_mono_us) / US_PER_MS;
+	i64 connect_ms = c->choice.route->provider->connect_ms;
 
-	call->connect_ms = b->connect;
-	call->total_ms = (c->is_stream ? b->stream : b->whole) - used_ms;
+	call->connect_ms = connect_ms > 0 ? connect_ms : b.connect;
+	call->total_ms = (c->is_stream ? b.stream : b.whole) - used_ms;
 	if (call->total_ms < 1)
 		call->total_ms = 1;
-	call->first_byte_ms = c->is_stream ? b->first_byte : call->total_ms;
-	call->idle_ms = c->is_stream ? b->idle : 0;
+	call->first_byte_ms = c->is_stream ? b.first_byte : call->total_ms;
+	call->idle_ms = c->is_stream ? b.idle : 0;
 	call->quiet_ms = c->is_stream ? QUIET_MS : 0;
 }
 
@@ -345,12 +337,12 @@ static int ask(struct ai_call *c, bool *ret_retry)
 
 int ai_call_run(struct ai_call *c)
 {
-	const struct budget *b = &budgets[c->mode];
+	const struct call_budget b = call_budget(c->options, c->mode);
 	bool retry = true;
 	int rc = fail(c->db->fail, E_UPSTREAM_OVERLOADED, NULL);
 
 	c->choice.until_mono_us =
-		c->record->started_mono_us + (c->is_stream ? b->stream : b->whole) * US_PER_MS;
+		c->record->started_mono_us + (c->is_stream ? b.stream : b.whole) * US_PER_MS;
 	while (retry && choice_next(&c->choice, c->model)) {
 		fail_clear(c->db->fail);
 		rc = ask(c, &retry);

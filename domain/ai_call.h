@@ -17,6 +17,7 @@ enum ai_call_end {
 
 struct ai_call {
 	/* given */
+	const struct options *options;
 	struct db *db;
 	struct net *net;
 	int client_fd;

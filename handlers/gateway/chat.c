@@ -104,6 +104,7 @@ static int answer(struct answering *a, enum client_shape shape, bool include_usa
 	struct ai_call *c = &a->call;
 	const struct gateway_account *account = gateway_account(r);
 
+	c->options = r->worker->options;
 	c->db = &r->db;
 	c->net = r->net;
 	c->client_fd = r->client_fd;

@@ -168,6 +168,7 @@ static int read_call(struct passage *p, const char *below, bool is_free)
 		.beta = joined_header(r, "HTTP_ANTHROPIC_BETA"),
 	};
 	p->call = (struct ai_call){
+		.options = r->worker->options,
 		.db = &r->db,
 		.net = r->net,
 		.client_fd = r->client_fd,
