@@ -9,7 +9,7 @@ import { eventually, ownStack, turnpike } from "../support.mjs";
 import { CATALOG, Gateway, chat, cost, estimate, exactChat, said, withModel, words } from "./ai.mjs";
 
 const DIALECTS = ["openai", "anthropic"];
-const PORT = Number(new URL(process.env.TURNPIKE_URL ?? "http://127.0.0.1:8080").port) + 36;
+const PORT = Number(new URL(process.env.TURNPIKE_URL ?? "http://127.0.0.1:8080").port) + 54;
 
 // What an upstream's status is to the client (upstreams.md 11.3).
 const MAPPED = {

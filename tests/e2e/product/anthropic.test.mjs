@@ -281,7 +281,7 @@ describe("with upstreams that are watched", () => {
       });
     });
     await new Promise((resolve) => stub.listen(0, "127.0.0.1", resolve));
-    stack = await ownStack({ port: Number(new URL(URL_BASE).port) + 24, limits: "dry-run" });
+    stack = await ownStack({ port: Number(new URL(URL_BASE).port) + 50, limits: "dry-run" });
     own = new Gateway({ url: stack.url, state: stack.state });
     const catalog = structuredClone(CATALOG), model = catalog.models.find((m) => m.id === "sandbox-claude");
     const keys = [{ label: "s", secret_file: "${server.state_dir}/keys/secret" }];
@@ -436,7 +436,7 @@ describe("with upstreams that are watched", () => {
     const answer = await stream(somebody, talk("", { model: "stub" }), {}, own);
     assert.ok(answer.text.startsWith(`${start}event: error\n`), answer.text);
     const receipt = await own.receipt(answer);
-    assert.deepEqual([receipt.status, receipt.cost], ["cut", cost("sandbox-claude", { input: 7, output: 1 })]);
+    assert.deepEqual([receipt.status, receipt.cost], ["refunded", 0n], "it broke off before its first token");
   });
 
   test("a spend cap that shows as 400 is not the client's fault", async () => {
