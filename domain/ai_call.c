@@ -1,4 +1,4 @@
-/* Governed calls while they run, and what they cost. */
+/* Governed calls while they run. */
 #include "ai_call.h"
 
 #include <stdio.h>
@@ -27,6 +27,7 @@ struct attempt {
 	struct answer_reader *reader;
 	struct relay relay; /* of a raw call that is streamed */
 	bool client_left;   /* the sink said so */
+	bool is_finished;   /* the model said that it has */
 	int bad;	    /* what its bytes were refused with */
 	int error_status;   /* of an error in the middle of an answer: what it stands for, or 0 */
 	const char *error;  /* its text */
@@ -49,6 +50,14 @@ static void note_first_token(struct ai_call *c)
 	r->first_token_us = clock_mono_us() - r->started_mono_us;
 }
 
+/* Usage that comes with the model's last word, or after it, is all of it. */
+static void note_usage(struct attempt *a)
+{
+	const struct token_counts *t = &a->c->record->tokens;
+
+	a->c->has_usage = a->is_finished && (t->output > 0 || t->input > 0);
+}
+
 static void note_event(struct attempt *a, const struct chat_event *e)
 {
 	struct call_record *r = a->c->record;
@@ -64,17 +73,18 @@ static void note_event(struct attempt *a, const struct chat_event *e)
 		break;
 	case EVENT_USAGE:
 		r->tokens = e->usage;
+		note_usage(a);
 		break;
-
 	case EVENT_ERROR:
 		a->error = arena_strdup(a->c->db->arena, e->text);
 		a->error_status = e->status;
 		break;
+	case EVENT_FINISH:
 	case EVENT_END:
-		a->c->has_usage = r->tokens.output > 0 || r->tokens.input > 0;
+		a->is_finished = true;
+		note_usage(a);
 		break;
 	case EVENT_START:
-	case EVENT_FINISH:
 		break;
 	}
 }
@@ -160,6 +170,9 @@ static int write_call(struct attempt *a, struct upstream_call *ret)
 		.max_tokens = c->max_tokens,
 		.pass_sampling = c->model->passes_sampling,
 		.has_reasoning = c->model->allows_reasoning,
+		.fim_template = c->model->fim_template,
+		.has_json_schema = c->model->has_json_schema,
+		.no_prefill = c->model->no_prefill,
 		.max_completion_tokens = route->provider->max_completion_tokens,
 	};
 	struct arena *arena = c->db->arena;
@@ -206,6 +219,7 @@ static void note_route(struct ai_call *c)
 	r->tokens = (struct token_counts){.input = 0};
 	r->has_first_token = false;
 	r->relayed_bytes = 0;
+	c->has_usage = false;
 	set_text(r->provider, sizeof(r->provider), choice->route->provider->id);
 	set_text(r->upstream_model, sizeof(r->upstream_model), choice->route->upstream_model);
 	set_text(r->key_label, sizeof(r->key_label), choice->key->label);
@@ -345,50 +359,4 @@ int ai_call_run(struct ai_call *c)
 	if (rc == E_UPSTREAM_OVERLOADED && c->db->fail->retry_after_s == 0)
 		c->db->fail->retry_after_s = c->choice.retry_after_s;
 	return rc;
-}
-
-/* --- after ------------------------------------------------------------------------------------ */
-
-static void give_back(struct call_record *r, enum call_status status, const char *reason)
-{
-	r->status = status;
-	r->tokens = (struct token_counts){.input = 0};
-	r->cost = 0;
-	r->is_estimated = false;
-	set_text(r->reason, sizeof(r->reason), reason);
-}
-
-void ai_call_price(struct ai_call *c)
-{
-	struct call_record *r = c->record;
-	bool has_input = r->tokens.input + r->tokens.cached + r->tokens.cache_write > 0;
-	bool is_whole = c->end == AI_CALL_COMPLETE && has_input && c->has_usage;
-
-	if (c->is_priced)
-		return;
-	c->is_priced = true;
-	bool has_delivered = (r->has_first_token || has_input) && (c->has_begun || !c->is_stream);
-	if (c->end != AI_CALL_COMPLETE && !has_delivered) {
-		give_back(r, CALL_REFUNDED,
-			c->end == AI_CALL_LEFT	     ? "the client left before the first token"
-			: c->db->fail->cause != NULL ? c->db->fail->cause
-						     : "no upstream answered");
-		return;
-	}
-	static const struct {
-		enum call_status status;
-		const char *reason;
-	} ends[] = {
-		[AI_CALL_FAILED] = {CALL_CUT, "the upstream broke off"},
-		[AI_CALL_COMPLETE] = {CALL_OK, "the upstream reported no usage"},
-		[AI_CALL_LEFT] = {CALL_ABORTED, "the client left in the middle"},
-	};
-	r->status = ends[c->end].status;
-	if (!is_whole) {
-		call_estimate_missing(r, has_input, false);
-		set_text(r->reason, sizeof(r->reason), ends[c->end].reason);
-	}
-	if (call_price(r) != 0)
-		set_text(r->reason, sizeof(r->reason),
-			"the upstream reported more than can be priced: the estimate is charged");
 }

@@ -22,6 +22,15 @@ void call_estimate_missing(struct call_record *r, bool has_input, bool has_outpu
 	r->is_estimated = r->is_estimated || !has_input || !has_output;
 }
 
+bool call_usage_is_credible(const struct call_record *r, i64 context_window, i64 max_tokens)
+{
+	const struct token_counts *t = &r->tokens;
+	i64 input_max = 2 * context_window, output_max = max_tokens + max_tokens / 8 + 64;
+
+	return t->input <= input_max && t->cached <= input_max && t->cache_write <= input_max &&
+	       t->input + t->cached + t->cache_write <= input_max && t->output <= output_max;
+}
+
 int call_price(struct call_record *r)
 {
 	if (model_cost(&r->price, &r->tokens, &r->cost) == 0)

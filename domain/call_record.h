@@ -58,6 +58,9 @@ struct call_record {
 /* Tokens that were not reported: input from bytes, output from what was relayed (gateway.md
  * section 6). */
 void call_estimate_missing(struct call_record *r, bool has_input, bool has_output);
+/* Whether a model of this context window that was told max_tokens can have used so much; with room
+ * for those that count a little otherwise. What an upstream reports beyond that is not charged. */
+bool call_usage_is_credible(const struct call_record *r, i64 context_window, i64 max_tokens);
 /* r->cost from its tokens and price. -1: they make no sense; the cost is then the estimate. */
 int call_price(struct call_record *r);
 

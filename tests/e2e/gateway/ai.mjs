@@ -179,3 +179,16 @@ export function readStream(text) {
 export function said(chunks, member = "content") {
   return chunks.map((c) => c.choices?.[0]?.delta?.[member] ?? "").join("");
 }
+
+// --- Catalogs of tests ----------------------------------------------------------------------------
+
+// A model of its own name with providers of its own, one for each route: what happens to them teaches the gateway nothing
+// about others. Routes are asked in order, the first with key sandbox-a, the second with sandbox-b.
+export function withModel(catalog, id, { dialect = "openai", routes = 2, ...more } = {}) {
+  const like = catalog.models.find((m) => m.id === { openai: "sandbox-chat", anthropic: "sandbox-claude", fim_openai: "sandbox-tab" }[dialect]);
+  const providers = Array.from({ length: routes }, (_, i) => ({
+    id: `${id}-${i + 1}`, name: id, dialect, base_url: dialect === "anthropic" ? "${sandbox.ai_url}" : "${sandbox.ai_url}/v1",
+    keys: [{ label: "ab"[i], secret_file: `\${server.state_dir}/keys/sandbox-${"ab"[i]}` }] }));
+  catalog.providers.push(...providers);
+  catalog.models.push({ ...like, aliases: [], ...more, id, routes: providers.map((p, i) => ({ provider: p.id, upstream_model: id, position: i })) });
+}
