@@ -430,8 +430,9 @@ describe("with upstreams that are watched", () => {
     assert.deepEqual((await own.receipt(answer)).status, "refunded");
   });
 
-  test("nonsense right behind the first event: the one is passed on, the other not", async () => {
-    const start = 'event: message_start\ndata: {"type":"message_start","message":{"content":[],"usage":{"input_tokens":7,"output_tokens":1}}}\n\n';
+  test("nonsense behind good events: these are passed on and paid, it is not", async () => {
+    const start = 'event: message_start\ndata: {"type":"message_start","message":{"content":[],"usage":{"input_tokens":7,"output_tokens":1}}}\n\n' +
+      'event: content_block_delta\r\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hey"}}\r\n\r\n';
     stubAnswers(200, "text/event-stream", `${start}data: {"type":\n\n`);
     const answer = await stream(somebody, talk("", { model: "stub" }), {}, own);
     assert.ok(answer.text.startsWith(`${start}event: error\n`), answer.text);
