@@ -91,6 +91,10 @@ static int on_event(void *arg, const struct chat_event *e)
 	note_event(a, e);
 	if (e->kind == EVENT_ERROR || e->kind == EVENT_USAGE || e->kind == EVENT_END)
 		return 0; /* what becomes of them is decided at the end */
+	if (c->raw != NULL) {
+		a->relay.is_open = true;
+		return 0;
+	}
 	c->has_begun = c->has_begun || c->is_stream;
 	if (c->on_event == NULL || c->on_event(c->arg, e) == 0)
 		return 0;
@@ -102,25 +106,40 @@ static int pass_on(void *arg, const char *data, size_t length)
 {
 	struct attempt *a = arg;
 
+	a->c->has_begun = true;
 	if (a->c->on_bytes(a->c->arg, data, length) == 0)
 		return 0;
 	a->client_left = true;
 	return -1;
 }
 
+/* Event by event, so that what comes before nonsense is passed on, and the nonsense is not. */
+static int on_raw_data(void *arg, const char *data, size_t length)
+{
+	struct attempt *a = arg;
+	size_t n_read = 0;
+	int rc = 0;
+
+	while (rc == 0 && n_read < length) {
+		size_t n = relay_next(&a->relay, data + n_read, length - n_read);
+		rc = answer_feed(a->reader, data + n_read, n, a->c->db->fail);
+		n_read += rc == 0 ? n : 0;
+	}
+	if (rc > 0)
+		a->bad = rc;
+	int passed = relay_feed(&a->relay, data, n_read);
+	a->c->has_relayed_error = a->c->has_begun && a->error != NULL;
+	return rc != 0 ? rc : passed;
+}
+
 static int on_data(void *arg, const char *data, size_t length)
 {
 	struct attempt *a = arg;
-	struct ai_call *c = a->c;
 
-	int rc = answer_feed(a->reader, data, length, c->db->fail);
+	int rc = answer_feed(a->reader, data, length, a->c->db->fail);
 	if (rc > 0)
 		a->bad = rc;
-	if (rc != 0 || c->raw == NULL)
-		return rc;
-	a->relay.is_open = c->has_begun;
-	c->has_relayed_error = c->has_begun && a->error != NULL;
-	return relay_feed(&a->relay, data, length);
+	return rc;
 }
 
 static int on_quiet(void *arg)
@@ -145,6 +164,9 @@ static int write_call(struct attempt *a, struct upstream_call *ret)
 		.max_tokens = c->max_tokens,
 		.pass_sampling = c->model->passes_sampling,
 		.has_reasoning = c->model->allows_reasoning,
+		.fim_template = c->model->fim_template,
+		.has_json_schema = c->model->has_json_schema,
+		.no_prefill = c->model->no_prefill,
 		.max_completion_tokens = route->provider->max_completion_tokens,
 	};
 	struct arena *arena = c->db->arena;
@@ -175,7 +197,7 @@ static void put_request_id(const struct ai_call *c, struct upstream_call *up)
 
 	while (up->header[n] != NULL)
 		n++;
-	if (n > UPSTREAM_HEADERS_MAX - 2)
+	if (n > UPSTREAM_HEADERS_MAX - 2 || c->is_free) /* which has no receipt */
 		return;
 	up->header[n] = arena_printf(c->db->arena, "X-Request-Id: %s", c->record->id);
 	up->header[n + 1] = NULL;
@@ -189,6 +211,8 @@ static void note_route(struct ai_call *c)
 	r->attempts++;
 	r->price = choice->route->price;
 	r->tokens = (struct token_counts){.input = 0};
+	r->has_first_token = false;
+	r->relayed_bytes = 0;
 	c->has_usage = false;
 	set_text(r->provider, sizeof(r->provider), choice->route->provider->id);
 	set_text(r->upstream_model, sizeof(r->upstream_model), choice->route->upstream_model);
@@ -303,7 +327,9 @@ static int ask(struct ai_call *c, bool *ret_retry)
 		.response_max = c->is_stream ? 0 : ANSWER_MAX_BYTES,
 		.trust = NET_OPERATOR,
 		.client_fd = c->client_fd,
-		.on_data = c->is_stream ? on_data : NULL,
+		.on_data = !c->is_stream    ? NULL
+			   : c->raw != NULL ? on_raw_data
+					    : on_data,
 		.on_quiet = on_quiet,
 		.arg = a,
 	};
@@ -346,7 +372,9 @@ static void give_back(struct call_record *r, enum call_status status, const char
  * client's; for one that the client gave up it is. */
 static bool was_in_vain(const struct ai_call *c, bool has_input)
 {
-	return c->end != AI_CALL_COMPLETE && !c->record->has_first_token &&
+	bool has_delivered = c->record->has_first_token && c->has_begun;
+
+	return c->end != AI_CALL_COMPLETE && !has_delivered &&
 	       (c->end == AI_CALL_FAILED || !has_input);
 }
 

@@ -1,7 +1,7 @@
 /* A user's credit as people are shown it. */
 #include "credits.h"
 
-#include "money.h"
+#include "ledger.h"
 
 int credits_get(struct db *db, u64 user_id, i64 now_us, struct credits *ret)
 {
@@ -13,6 +13,9 @@ int credits_get(struct db *db, u64 user_id, i64 now_us, struct credits *ret)
 	TRY(rc);
 	i64 balance = row.topup + row.allowance;
 	i64 free = balance - row.topup_reserved - row.allowance_reserved;
+	/* Accounts are made with the first credit. */
+	i64 ceiling = row.overage_floor.has ? -row.overage_floor.value
+					    : (i64)OVERAGE_CEILING_CENTS * MICRO_PER_CENT;
 	bool has_period = row.allowance_amount.has && row.allowance_ends_at_us.value > now_us;
 	*ret = (struct credits){
 		.balance = money_credit_hundredths(balance),
@@ -22,7 +25,7 @@ int credits_get(struct db *db, u64 user_id, i64 now_us, struct credits *ret)
 		.resets_at_us = has_period ? row.allowance_ends_at_us : row.renews_at_us,
 		.overage_enabled = row.overage_enabled,
 		.overage = money_charge_hundredths(-row.overage),
-		.overage_ceiling = money_credit_hundredths(-row.overage_floor),
+		.overage_ceiling = money_credit_hundredths(ceiling),
 		.renews_at_us = row.renews_at_us,
 	};
 	ret->reserved = ret->balance - ret->available;

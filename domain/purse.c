@@ -221,14 +221,17 @@ static struct call_record *take_record(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += RECORD_WAIT_MS / 1000;
-	while (purses.free_record == 0 && !purses.is_stopping)
+	while (purses.free_record == 0 && purses.n_records == purses.journal.head->n_records &&
+		!purses.is_stopping)
 		if (pthread_cond_timedwait(&purses.changed, &purses.lock, &until) != 0)
 			return NULL;
 	if (purses.is_stopping)
 		return NULL;
-	struct call_record *r = record_at(purses.free_record);
-	purses.free_record = r->next;
-	return r;
+	unsigned index = purses.free_record;
+	if (index == 0)
+		return record_at(purses.n_records++);
+	purses.free_record = record_at(index)->next;
+	return record_at(index);
 }
 
 static int admit(struct db *db, const struct call_request *q, struct call_record **ret)
@@ -311,7 +314,7 @@ int purses_start(const struct options *options, struct db_pool *db_pool, const c
 	pthread_condattr_t monotonic;
 	pthread_attr_t attributes;
 
-	memset(&purses, 0, sizeof(purses));
+	memset(&purses, 0, offsetof(struct purses, purse)); /* what is behind is not read before */
 	snprintf(purses.dir, sizeof(purses.dir), "%s/shm", options->state_dir);
 	if (journal_new(&purses.journal, purses.dir, pool, n_calls + 1) != 0) {
 		snprintf(why, why_size, "cannot make a file for calls in %s: %s", purses.dir,
@@ -322,10 +325,7 @@ int purses_start(const struct options *options, struct db_pool *db_pool, const c
 	pthread_mutex_init(&purses.lock, NULL);
 	for (unsigned i = LEASES_MAX; i > 0; i--)
 		purses.free_purse[purses.n_free_purses++] = i - 1;
-	for (unsigned i = (unsigned)n_calls; i > 0; i--) {
-		record_at(i)->next = purses.free_record;
-		purses.free_record = i;
-	}
+	purses.n_records = 1;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&purses.work, &monotonic);

@@ -43,19 +43,20 @@ struct purse {
 
 struct purses {
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a purse is no longer busy */
-	pthread_cond_t work;	/* the settler has something to do */
-	struct purse purse[LEASES_MAX];
-	size_t n_purses;	   /* those after it were never used */
+	pthread_cond_t changed;	   /* a purse is no longer busy */
+	pthread_cond_t work;	   /* the settler has something to do */
 	unsigned slot[HASH_SLOTS]; /* 1 + index of the purse; open addressing */
 	unsigned free_purse[LEASES_MAX], free_record;
-	size_t n_free_purses, n_records, n_calls, n_unsettled;
+	/* Purses and records from these numbers on were never used: the memory is not touched. */
+	unsigned n_purses, n_records;
+	size_t n_free_purses, n_calls, n_unsettled;
 	i64 wakes_at_us; /* when the sleeping settler wakes; 0: it is awake */
 	bool is_stopping;
 	struct db_pool *db_pool;
 	char dir[256];
 	struct journal journal;
 	pthread_t thread;
+	struct purse purse[LEASES_MAX];
 };
 
 extern struct purses purses;

@@ -9,16 +9,31 @@ void relay_init(struct relay *r, struct arena *a, relay_sink *sink, void *arg)
 	buf_init(&r->held, a, 0);
 }
 
+/* Whether an empty line ends with the newline at `at`; the byte before data is `before`. */
+static bool ends_event(const char *data, size_t at, char before)
+{
+	if (at == 0)
+		return before == '\n';
+	return data[at - 1] == '\n' || (at > 1 && data[at - 1] == '\r' && data[at - 2] == '\n');
+}
+
+size_t relay_next(const struct relay *r, const char *data, size_t length)
+{
+	char before = r->held.length > 0 ? r->held.data[r->held.length - 1] : '\0';
+	const char *newline = memchr(data, '\n', length);
+
+	while (newline != NULL && !ends_event(data, (size_t)(newline - data), before))
+		newline = memchr(newline + 1, '\n', (size_t)(data + length - newline) - 1);
+	return newline != NULL ? (size_t)(newline - data) + 1 : length;
+}
+
 /* The length up to the last empty line that ends behind `from`: an event's end. 0: there is none.
  */
 static size_t length_of_events(const char *data, size_t length, size_t from)
 {
-	for (size_t i = length; i > from && i > 1; i--) {
-		if (data[i - 1] != '\n')
-			continue;
-		if (data[i - 2] == '\n' || (i > 2 && data[i - 2] == '\r' && data[i - 3] == '\n'))
+	for (size_t i = length; i > from; i--)
+		if (data[i - 1] == '\n' && ends_event(data, i - 1, '\0'))
 			return i;
-	}
 	return 0;
 }
 

@@ -14,6 +14,9 @@ struct relay {
 	struct buf held; /* of an event that is not complete, or from before */
 };
 
+/* The length of data up to the end of the first event in it; all of it when none ends there. */
+size_t relay_next(const struct relay *r, const char *data, size_t length);
+
 void relay_init(struct relay *r, struct arena *a, relay_sink *sink, void *arg);
 /* 0, or what the sink returned. */
 int relay_feed(struct relay *r, const char *data, size_t length);

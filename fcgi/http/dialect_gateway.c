@@ -1,7 +1,10 @@
 /* The gateway family's errors (gateway.md 0.2): the text is a string, so that documented clients
  * work; OpenAI's clients may ask for the object that they read (X-Error-Format: openai). */
-#include "../core/str.h"
 #include "dialect.h"
+
+#include <string.h>
+
+#include "../core/str.h"
 
 static const char *code_of(const struct error_info *info)
 {
@@ -60,6 +63,14 @@ static void put_rule(const struct fault *f, struct buf *out)
 	buf_printf(out, "must be of the kind: %s", f->rule);
 }
 
+/* An item of a list that is itself at fault is named "events[2].", as what is in it would be. */
+static size_t path_length(const char *path)
+{
+	size_t length = strlen(path);
+
+	return length > 0 && path[length - 1] == '.' ? length - 1 : length;
+}
+
 static void put_details(const struct fail *fail, struct buf *out)
 {
 	for (size_t i = 0; i < fail->n_fault; i++) {
@@ -67,7 +78,7 @@ static void put_details(const struct fail *fail, struct buf *out)
 		buf_init(&message, out->arena, 64);
 		put_rule(&fail->fault[i], &message);
 		buf_str(out, i == 0 ? ",\"details\":[{\"path\":" : ",{\"path\":");
-		buf_json(out, fail->fault[i].field);
+		buf_json_n(out, fail->fault[i].field, path_length(fail->fault[i].field));
 		buf_str(out, ",\"message\":");
 		buf_json(out, message.data);
 		buf_char(out, '}');

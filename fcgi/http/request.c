@@ -284,6 +284,8 @@ static int bind_json(struct req *r)
 	struct json_object *doc;
 
 	TRY(req_json(r, &doc));
+	if (r->family != NULL && r->family->fault_paths)
+		r->fail->path = "";
 	return schema_bind_body(r->route->in, doc, r->in, r->arena, r->fail);
 }
 

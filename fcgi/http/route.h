@@ -82,6 +82,7 @@ struct family {
 	enum pool pool;
 	enum limit_id limit; /* every route with a limit counts against this one, too */
 	bool untyped_json;   /* a body without Content-Type is taken for JSON */
+	bool fault_paths;    /* a fault is named with its place: "events[2].name" */
 	/* Header fields beyond the usual that scripts of allowed origins may send and read;
 	 * "x-stainless-*" in the former stands for all that begin so. NULL: none */
 	const char *cors_allow, *cors_expose;

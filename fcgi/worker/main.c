@@ -33,7 +33,7 @@
 
 enum {
 	LISTEN_FD = 0,
-	ARENA_CEILING_BYTES = 32 * 1024 * 1024,
+	ARENA_CEILING_BYTES = 64 * 1024 * 1024,
 	WINDOW_KEYS = 100 * 1000,
 	THREAD_STACK_BYTES = 256 * 1024,
 };
@@ -324,9 +324,9 @@ static void run_threads(struct process *p)
 		if (pthread_create(&thread[i], &attributes, thread_main, p) != 0)
 			die("cannot start %s threads%s: lower [pool] threads", p->options.state_dir,
 				"");
-	pthread_barrier_wait(&all_started);
 	metrics_set(METRIC_THREADS, n);
-	metrics_set(METRIC_THREADS_BUSY, 0);
+	metrics_set(METRIC_THREADS_BUSY, 0); /* before the first may become busy */
+	pthread_barrier_wait(&all_started);
 	LOG(INFO, "started", LOG_NUMBER("threads", n), LOG_NUMBER("connections", n_connections));
 
 	while ((signal_number = sigtimedwait(&stop_signals, NULL, &(struct timespec){1, 0})) < 0)

@@ -130,6 +130,7 @@ const struct family gateway_family = {
 	.pool = POOL_CORE,
 	.limit = LIMIT_GATEWAY,
 	.untyped_json = true,
+	.fault_paths = true,
 	.cors_allow = "X-Request-Id, X-Error-Format",
 	.cors_expose = "X-Request-Id, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, "
 		       "RateLimit-Reset, RateLimit, Retry-After, Deprecation, Sunset, Link, "

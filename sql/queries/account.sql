@@ -3,12 +3,11 @@
 -- credits_get :one
 -- All that is shown of a user's credit; allowance_amount: what the last period brought.
 -- in:  user_id u64
--- out: topup i64, topup_reserved i64, allowance i64, allowance_reserved i64, overage i64, overage_reserved i64,
---      overage_floor i64, overage_enabled bool, allowance_amount i64?, allowance_ends_at_us i64?, renews_at_us i64?
+-- out: topup i64, topup_reserved i64, allowance i64, allowance_reserved i64, overage i64, overage_floor i64?,
+--      overage_enabled bool, allowance_amount i64?, allowance_ends_at_us i64?, renews_at_us i64?
 SELECT COALESCE(t.balance, 0) AS topup, COALESCE(t.reserved, 0) AS topup_reserved, COALESCE(a.balance, 0) AS allowance,
-	COALESCE(a.reserved, 0) AS allowance_reserved, COALESCE(o.balance, 0) AS overage,
-	COALESCE(o.reserved, 0) AS overage_reserved, COALESCE(o.floor, 0) AS overage_floor, u.overage_enabled,
-	l.amount AS allowance_amount, l.expires_at_us AS allowance_ends_at_us, u.renews_at_us
+	COALESCE(a.reserved, 0) AS allowance_reserved, COALESCE(o.balance, 0) AS overage, o.floor AS overage_floor,
+	u.overage_enabled, l.amount AS allowance_amount, l.expires_at_us AS allowance_ends_at_us, u.renews_at_us
 FROM users u
 LEFT JOIN ledger_account t ON t.owner_kind = 'user' AND t.owner_id = u.user_id AND t.asset = 'usd_micro' AND t.kind = 'topup'
 LEFT JOIN ledger_account a ON a.owner_kind = 'user' AND a.owner_id = u.user_id AND a.asset = 'usd_micro'

@@ -1,29 +1,30 @@
 -- Calls of hosted models.
 
 -- ai_calls_insert :exec
--- All calls of one settlement at once.
+-- All calls of one settlement at once: an array of arrays, whose items are the columns below in their order.
 -- in:  user_id u64, transfer_id u64?, settled_at_us i64, calls str(4000000)
 INSERT INTO ai_call (user_id, transfer_id, settled_at_us, public_id, request_id, endpoint, mode, model, provider,
-	upstream_model, key_label, status, reason, is_estimated, attempts, input_tokens, cached_tokens, cache_write_tokens,
-	cache_write_1h_tokens, output_tokens, reasoning_tokens, catalog_id, price_input, price_cached, price_cache_write,
-	price_cache_write_1h, price_output, price_reasoning, multiplier, estimate_micro, cost_micro, hold_id, started_at_us, first_token_us, latency_us)
-SELECT s.user_id, IF(c.cost > 0, s.transfer_id, NULL), s.settled_at_us, c.id, c.request_id, c.endpoint, c.mode, c.model,
-	c.provider, c.upstream_model, c.key_label, c.status, c.reason, c.is_estimated, c.attempts, c.input, c.cached,
-	c.cache_write, c.cache_write_1h, c.output, c.reasoning, c.catalog, c.p_input, c.p_cached, c.p_cache_write,
-	c.p_cache_write_1h, c.p_output, c.p_reasoning,
-	c.multiplier, c.estimate, c.cost, c.hold, c.started_at, c.first_token, c.latency
+	upstream_model, key_label, hold_id, status, reason, is_estimated, attempts, input_tokens, cached_tokens, cache_write_tokens,
+	cache_write_1h_tokens, output_tokens, reasoning_tokens, catalog_id, price_input, price_cached,
+	price_cache_write, price_cache_write_1h, price_output, price_reasoning, multiplier, estimate_micro, cost_micro,
+	started_at_us, latency_us, first_token_us)
+SELECT s.user_id, IF(c.cost > 0, s.transfer_id, NULL), s.settled_at_us, c.id, c.request_id, c.endpoint, c.mode,
+	c.model, c.provider, c.upstream_model, c.key_label, c.hold, c.status, c.reason, c.is_estimated, c.attempts,
+	c.input, c.cached, c.cache_write, c.cache_write_1h, c.output, c.reasoning, c.catalog, c.p_input, c.p_cached,
+	c.p_cache_write, c.p_cache_write_1h, c.p_output, c.p_reasoning, c.multiplier, c.estimate, c.cost, c.started_at,
+	c.latency, c.first_token
 FROM (SELECT ? AS user_id, ? AS transfer_id, ? AS settled_at_us) s JOIN JSON_TABLE(?, '$[*]' COLUMNS (
-	id VARCHAR(29) PATH '$.id', request_id VARCHAR(128) PATH '$.request_id', endpoint VARCHAR(16) PATH '$.endpoint',
-	mode VARCHAR(8) PATH '$.mode', model VARCHAR(100) PATH '$.model', provider VARCHAR(64) PATH '$.provider',
-	upstream_model VARCHAR(100) PATH '$.upstream_model', key_label VARCHAR(64) PATH '$.key_label',
-	status VARCHAR(8) PATH '$.status', reason VARCHAR(190) PATH '$.reason', is_estimated BOOL PATH '$.is_estimated',
-	attempts INT PATH '$.attempts', input BIGINT PATH '$.input', cached BIGINT PATH '$.cached',
-	cache_write BIGINT PATH '$.cache_write', cache_write_1h BIGINT PATH '$.cache_write_1h', output BIGINT PATH '$.output', reasoning BIGINT PATH '$.reasoning',
-	catalog BIGINT PATH '$.catalog', p_input BIGINT PATH '$.p_input', p_cached BIGINT PATH '$.p_cached',
-	p_cache_write BIGINT PATH '$.p_cache_write', p_cache_write_1h BIGINT PATH '$.p_cache_write_1h', p_output BIGINT PATH '$.p_output',
-	p_reasoning BIGINT PATH '$.p_reasoning', multiplier BIGINT PATH '$.multiplier', estimate BIGINT PATH '$.estimate',
-	cost BIGINT PATH '$.cost', hold VARCHAR(29) PATH '$.hold', started_at BIGINT PATH '$.started_at',
-	first_token BIGINT PATH '$.first_token', latency BIGINT PATH '$.latency')) c;
+	id VARCHAR(29) PATH '$[0]', request_id VARCHAR(128) PATH '$[1]', endpoint VARCHAR(16) PATH '$[2]',
+	mode VARCHAR(8) PATH '$[3]', model VARCHAR(100) PATH '$[4]', provider VARCHAR(64) PATH '$[5]',
+	upstream_model VARCHAR(100) PATH '$[6]', key_label VARCHAR(64) PATH '$[7]', hold VARCHAR(29) PATH '$[8]',
+	status VARCHAR(8) PATH '$[9]', reason VARCHAR(190) PATH '$[10]', is_estimated BOOL PATH '$[11]',
+	attempts INT PATH '$[12]', input BIGINT PATH '$[13]', cached BIGINT PATH '$[14]',
+	cache_write BIGINT PATH '$[15]', cache_write_1h BIGINT PATH '$[16]', output BIGINT PATH '$[17]',
+	reasoning BIGINT PATH '$[18]', catalog BIGINT PATH '$[19]', p_input BIGINT PATH '$[20]',
+	p_cached BIGINT PATH '$[21]', p_cache_write BIGINT PATH '$[22]', p_cache_write_1h BIGINT PATH '$[23]',
+	p_output BIGINT PATH '$[24]', p_reasoning BIGINT PATH '$[25]', multiplier BIGINT PATH '$[26]',
+	estimate BIGINT PATH '$[27]', cost BIGINT PATH '$[28]', started_at BIGINT PATH '$[29]',
+	latency BIGINT PATH '$[30]', first_token BIGINT PATH '$[31]')) c;
 
 -- ai_call_exists :one
 -- in:  public_id str(29)

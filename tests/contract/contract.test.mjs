@@ -17,8 +17,7 @@ const document = JSON.parse(fs.readFileSync(file, "utf8"));
 const operations = Object.entries(document.paths).flatMap(([template, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), template, operation })));
 
-// The product family as far as it is built. Billing's checkout, portal and webhook, the model proxy, Discord and sync are
-// to come.
+// The product as far as it is built. Billing's checkout, portal and webhook, Discord and sync are to come.
 const PRODUCT = [
   "GET /api/v2/health",
   "GET /api/billing/v2/catalog",
@@ -44,6 +43,8 @@ const PRODUCT = [
   "POST /api/usage/increment",
   "GET /api/update/{platform}/{quality}/{commit}",
 ];
+// Of the product, too, but a family of its own: its errors are Anthropic's.
+const ANTHROPIC = ["POST /api/anthropic/v1/messages", "POST /api/anthropic/v1/messages/count_tokens"];
 
 // Whoever watches us must not be kept from it (gateway.md 0.3).
 const isExemptFromLimits = (template) => template.startsWith("/health");
@@ -94,6 +95,7 @@ test("routes, document and the list of the product family agree", async () => {
   const routes = await listedRoutes();
   assert.deepEqual(names(routes), names(operations));
   assert.deepEqual(names(routes.filter((r) => r.family === "product")), [...PRODUCT].sort());
+  assert.deepEqual(names(routes.filter((r) => r.family === "anthropic")), ANTHROPIC);
   assert.equal(new Set(names(routes)).size, routes.length, "each once");
 });
 

@@ -61,7 +61,7 @@ static int admit(struct support *support, u64 user_id, i64 estimate, struct call
 			.mode = "chat",
 			.model = "test",
 			.catalog_id = 1,
-			.price = {1000000, 1000000, 1000000, 1000000, 1000000, 1000000},
+			.price = {1000000, 1000000, 1000000, 1000000, 1000000, 1000000, 1000000},
 			.now_us = clock_now_us(),
 		},
 		ret);

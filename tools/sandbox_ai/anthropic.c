@@ -17,7 +17,9 @@ static void write_usage(struct answer *a, i64 output, bool is_final)
 {
 	struct usage u = a->usage;
 	struct bytes *f = a->frame;
+	i64 hour = a->ask.plan.cache_write_1h;
 
+	hour = hour < u.cache_write ? hour : u.cache_write;
 	if (a->ask.plan.usage == USAGE_WRONG) {
 		bytes_str(f, "{\"input_tokens\":-1,\"output_tokens\":\"many\"}");
 		return;
@@ -29,8 +31,10 @@ static void write_usage(struct answer *a, i64 output, bool is_final)
 	bytes_str(f, ",\"cache_read_input_tokens\":");
 	bytes_i64(f, u.cached);
 	bytes_str(f, ",\"cache_creation\":{\"ephemeral_5m_input_tokens\":");
-	bytes_i64(f, u.cache_write);
-	bytes_str(f, ",\"ephemeral_1h_input_tokens\":0},\"output_tokens\":");
+	bytes_i64(f, u.cache_write - hour);
+	bytes_str(f, ",\"ephemeral_1h_input_tokens\":");
+	bytes_i64(f, hour);
+	bytes_str(f, "},\"output_tokens\":");
 	bytes_i64(f, output);
 	bytes_str(f, ",\"service_tier\":\"standard\"}");
 	u.output = output;

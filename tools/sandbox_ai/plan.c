@@ -32,6 +32,8 @@ static const struct row {
 	{"cached", NUMBER, offsetof(struct plan, cached), 1000000000, PLAN_NONE, 0, false, NULL},
 	{"cache_write", NUMBER, offsetof(struct plan, cache_write), 1000000000, PLAN_NONE, 0, false,
 		NULL},
+	{"cache_write_1h", NUMBER, offsetof(struct plan, cache_write_1h), 1000000000, PLAN_NONE, 0,
+		false, NULL},
 	{"status", NUMBER, offsetof(struct plan, status), 599, PLAN_NONE, PLAN_NONE, true, NULL},
 	{"retry_after", NUMBER, offsetof(struct plan, retry_after), 86400, PLAN_NONE, PLAN_NONE,
 		true, NULL},

@@ -13,7 +13,7 @@ enum utf8_kind { UTF8_OFF, UTF8_SPLIT, UTF8_BAD };
  * PLAN_AT_ONCE not even a status line is sent. */
 struct plan {
 	i64 first_ms, rate, tokens, think, say, calls, burst, no_limit;
-	i64 input, cached, cache_write;
+	i64 input, cached, cache_write, cache_write_1h; /* the last is part of the one before */
 	/* the faults: left out where `only` and `fail` say so */
 	i64 status, retry_after, reset_at, cut_at, end_at, hang_at, error_at, garbage;
 	i64 drip_ms, line, gzip, refuse, usage, utf8;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { STATE, Visitor, codeOf, credit, mailTo, randomEmail, signIn, sql } from "../support.mjs";
+import { STATE, Visitor, codeOf, credit, eventually, mailTo, randomEmail, signIn, sql, turnpike } from "../support.mjs";
 
 const run = promisify(execFile);
 const DAY_S = 86400;
@@ -315,6 +315,17 @@ test("the wallet adds usage of several days and providers up to the ten-thousand
   });
 });
 
+// A call of a hosted model that costs 600 micro-dollars, settled; its id.
+async function callModel(person, trace) {
+  await credit(person.email, { topup: 1000000 });
+  const answer = await person.post("/v1/chat/completions",
+    { model: "sandbox-chat", messages: [{ role: "user", content: "go [[sandbox: tokens=20 input=100]]" }] }, { headers: { "X-Request-Id": trace } });
+  assert.equal(answer.status, 200, answer.text);
+  const id = answer.headers["x-turnpike-receipt"];
+  await eventually(async () => assert.equal((await sql(`SELECT 1 FROM ai_call WHERE public_id = '${id}'`)).length, 1));
+  return id;
+}
+
 test("the export holds everything of the account and no secret", async () => {
   const person = await signIn({ device: "linux-arm64" }), id = await userId(person);
   await signInAgain(person, "win32-arm64");
@@ -329,18 +340,27 @@ test("the export holds everything of the account and no secret", async () => {
   }
 
   for (const turn_id of ["t1", "t2"]) await person.post("/api/usage/increment", { turn_id });
+  const called = await callModel(person, "the-trace-of-it");
   const { status, body, text, headers } = await person.get("/api/account/export", { headers: { "User-Agent": "Export/1" } });
   assert.equal(status, 200);
   assert.match(headers["content-disposition"], /^attachment; filename="[a-z.]+"$/);
-  assert.deepEqual(Object.keys(body).sort(), ["account", "exported_at", "identities", "orders", "sessions", "turn_days", "turns", "usage", "usage_days"]);
+  assert.deepEqual(Object.keys(body).sort(), ["account", "call_days", "calls", "exported_at", "identities", "orders", "sessions", "turn_days", "turns", "usage", "usage_days"]);
   assert.deepEqual(body.account, (await person.get("/api/account/me")).body);
   assert.deepEqual(body.identities, [{ provider: "github", subject: `gh-${person.user.id}`, created_at: 1700000000 }]);
   assert.deepEqual(body.sessions.map((s) => s.device).sort(), ["linux-arm64", "win32-arm64"]);
   assert.deepEqual(body.orders.map((o) => [o.kind, o.amount_cents, o.status]), [["topup", 1000, "paid"]]);
   assert.deepEqual(body.usage.map((u) => u.id), events.map((e) => e.id).reverse(), "more than one page of usage, newest first");
   assert.equal(body.usage[0].cost_usd, 0.000001);
-  assert.deepEqual(body.usage_days, [{ day: "2023-11-14", provider: "p", model: "m", calls: 1100, cost_usd: 0.0011 }]);
   const today = new Date().toISOString().slice(0, 10);
+  assert.deepEqual(body.usage_days, [{ day: "2023-11-14", provider: "p", model: "m", calls: 1100, cost_usd: 0.0011 },
+    { day: today, provider: "sandbox", model: "sandbox-chat", calls: 1, cost_usd: 0.0006 }]);
+  const { ts, latency_ms, ...model } = body.calls[0];
+  assert.deepEqual(body.calls.length, 1);
+  assert.ok(Math.abs(ts - Date.now() / 1000) < 60 && latency_ms >= 0);
+  assert.deepEqual(model, { id: called, request_id: "the-trace-of-it", endpoint: "chat", mode: "chat", model: "sandbox-chat", status: "ok",
+    estimated: false, input_tokens: 100, cached_tokens: 0, cache_write_tokens: 0, cache_write_1h_tokens: 0, output_tokens: 20, reasoning_tokens: 0,
+    cost_usd: 0.0006 });
+  assert.deepEqual(body.call_days, [{ day: today, model: "sandbox-chat", calls: 1, input_tokens: 100, output_tokens: 20, cost_usd: 0.0006 }]);
   assert.deepEqual(body.turns, [{ id: "t1", day: today }, { id: "t2", day: today }]);
   assert.deepEqual(body.turn_days, [{ day: today, used: 2 }]);
 
@@ -356,6 +376,12 @@ test("an export of any size is complete, in pages", async () => {
       SELECT ${id}, CONCAT('e', seq), 1700000000000000 + (seq DIV 700) * 1000000, REPEAT('€', 100), REPEAT('p', 64), seq, 0, 0, 0, 1 FROM seq_1_to_${n};
     INSERT INTO usage_day SELECT ${id}, 19675 + seq DIV 900, CONCAT('p', seq MOD 3), CONCAT('m', seq), 1, seq FROM seq_1_to_3000;
     INSERT INTO turn SELECT ${id}, CONCAT(REPEAT('€', 50), seq), 19675 FROM seq_1_to_2000;
+    INSERT INTO ai_usage_day SELECT ${id}, 19675 + seq DIV 900, CONCAT(REPEAT('€', 90), seq), seq, 1, 1, 0 FROM seq_1_to_2500;
+    INSERT INTO ai_call (public_id, user_id, request_id, endpoint, mode, model, status, is_estimated, attempts, input_tokens, cached_tokens,
+        cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, catalog_id, price_input, price_cached, price_cache_write,
+        price_cache_write_1h, price_output, price_reasoning, multiplier, estimate_micro, cost_micro, hold_id, started_at_us, latency_us, settled_at_us)
+      SELECT CONCAT('act_${id}_', seq), ${id}, 'r', 'chat', 'chat', 'm', 'refunded', 0, 1, seq, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 1, 1, 1
+      FROM seq_1_to_2100;
     INSERT INTO session (public_id, user_id, token_hash, user_agent, ip, created_at_us, last_seen_at_us, expires_at_us)
       SELECT CONCAT('sess_${id}_', seq), ${id}, UNHEX(SHA2(CONCAT('export', ${id}, seq), 256)), CONCAT('Agent/', seq), '127.0.0.1', 1, 1, 1 FROM seq_1_to_1500;
     INSERT INTO orders (public_id, user_id, kind, amount_cents, status, created_at_us)
@@ -367,6 +393,8 @@ test("an export of any size is complete, in pages", async () => {
   assert.equal(body.usage_days.length, 3000);
   assert.equal(new Set(body.usage_days.map((d) => d.model)).size, 3000);
   assert.deepEqual(body.usage_days.map((d) => d.day), body.usage_days.map((d) => d.day).sort());
+  assert.deepEqual(body.calls.map((c) => c.input_tokens), Array.from({ length: 2100 }, (_, i) => 2100 - i));
+  assert.equal(new Set(body.call_days.map((d) => d.calls)).size, 2500);
   assert.equal(new Set(body.turns.map((t) => t.id)).size, 2000);
   assert.equal(new Set(body.sessions.map((s) => s.id)).size, 1501, "also those that have run out");
   assert.equal(body.sessions.filter((s) => s.current).length, 1);
@@ -375,12 +403,13 @@ test("an export of any size is complete, in pages", async () => {
   await sql(`DELETE FROM usage_event WHERE user_id = ${id}`);
 });
 
-test("deletion needs the address, ends every session at once, and leaves only the orders", async () => {
+test("deletion needs the address, ends every session at once, and leaves only the orders and the books", async () => {
   const person = await signIn(), second = await signInAgain(person, "darwin-x64"), id = await userId(person);
   const order = `ord_${person.user.id.slice(4)}`;
   await person.patch("/api/account/me", { display_name: "Forget Me Quickly" });
   await person.post("/api/usage/record", { id: "gone", ts: 1700000000, model: "forgotten-model-x", provider: "p", cost_usd: 1 });
   await person.post("/api/usage/increment", { turn_id: "t1" });
+  const called = await callModel(person, `trace-${person.user.id}`);
   await sql(`INSERT INTO orders (public_id, user_id, kind, amount_cents, status, created_at_us)
     VALUES ('${order}', ${id}, 'topup', 1000, 'paid', 1700000000000000)`);
   await sql(`INSERT INTO identity (user_id, provider, subject, created_at_us) VALUES (${id}, 'google', 'g-${person.user.id}', 1)`);
@@ -400,9 +429,13 @@ test("deletion needs the address, ends every session at once, and leaves only th
   assert.deepEqual(await sql(`SELECT public_id, amount_cents FROM orders WHERE user_id = ${id}`), [[order, "1000"]]);
   const dump = await databaseDump();
   assert.ok(dump.includes(order), "the dump is one");
-  for (const trace of [person.email, "Forget Me Quickly", "forgotten-model-x", `g-${person.user.id}`]) {
+  for (const trace of [person.email, "Forget Me Quickly", "forgotten-model-x", `g-${person.user.id}`, `trace-${person.user.id}`]) {
     assert.ok(!dump.includes(trace), `${trace} is still in the database`);
   }
+
+  assert.deepEqual(await sql(`SELECT cost_micro, request_id FROM ai_call WHERE public_id = '${called}'`), [["600", ""]], "the books need it");
+  assert.deepEqual(await sql(`SELECT * FROM ai_usage_day WHERE user_id = ${id}`), []);
+  assert.equal((await turnpike(["ledger", "verify"])).status, 0);
 
   const again = await signIn({ email: person.email });
   assert.notEqual(again.user.id, person.user.id, "a new person");
