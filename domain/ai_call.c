@@ -11,6 +11,9 @@
 #include "call_budget.h"
 #include "upstream_verdict.h"
 
+/* Of an answer that is no stream: more than any model can say, and room for it in the arena. */
+enum { ANSWER_MAX_BYTES = 4 * 1024 * 1024 };
+
 /* One upstream asked once. */
 struct attempt {
 	struct ai_call *c;
@@ -321,6 +324,7 @@ static int ask(struct ai_call *c, bool *ret_retry)
 		.header = up.header,
 		.body = up.body,
 		.body_length = up.body_length,
+		.response_max = c->is_stream ? 0 : ANSWER_MAX_BYTES,
 		.trust = NET_OPERATOR,
 		.client_fd = c->client_fd,
 		.on_data = !c->is_stream    ? NULL
