@@ -438,6 +438,9 @@ describe("with upstreams that are watched", () => {
     assert.ok(answer.text.startsWith(`${start}event: error\n`), answer.text);
     const receipt = await own.receipt(answer);
     assert.deepEqual([receipt.status, receipt.cost], ["cut", cost("sandbox-claude", { input: 7, output: 1 })]);
+    stubAnswers(200, "text/event-stream", `${start.slice(0, start.indexOf("event: content"))}data: {"type":\n\n`);
+    const { status, cost: nothing } = await own.receipt(await stream(somebody, talk("", { model: "stub" }), {}, own));
+    assert.deepEqual([status, nothing], ["refunded", 0n], "it broke off before its first token");
   });
 
   test("a spend cap that shows as 400 is not the client's fault", async () => {
