@@ -140,8 +140,9 @@ struct ledger_lease {
 };
 
 struct ledger_leased {
-	i64 held;   /* reserved now; below keep only when the charge left no more */
-	i64 others; /* what other holds of this user reserve */
+	i64 held;      /* reserved now; below keep only when the charge left no more */
+	i64 others;    /* what other holds of this user reserve */
+	bool has_more; /* a sixteenth of what was left beyond keep covers extra_unit */
 	struct opt_i64 transfer_id;
 };
 

@@ -62,7 +62,7 @@ static int charge(struct change *c)
 
 /* What to reserve on top of keep: nothing when money is short, so that none lies idle here that a
  * call elsewhere needs. */
-static i64 extra(const struct change *c)
+static i64 extra(struct change *c)
 {
 	i64 left = 0;
 
@@ -70,7 +70,8 @@ static i64 extra(const struct change *c)
 		if (!money_add(left, book_headroom(c->book.fund[i]), &left))
 			left = INT64_MAX;
 	left = left > c->in->keep ? (left - c->in->keep) / EXTRA_SHARE : 0;
-	if (left < c->in->extra_unit)
+	c->ret->has_more = left >= c->in->extra_unit;
+	if (!c->ret->has_more)
 		return 0;
 	return left < c->in->extra_max ? left : c->in->extra_max;
 }

@@ -178,6 +178,7 @@ static int take(struct purse *p, struct db *db, i64 amount)
 			return rc;
 	}
 	p->committed += amount;
+	p->unit = amount;
 	p->n_calls++;
 	return 0;
 }

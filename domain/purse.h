@@ -2,7 +2,8 @@
  * credit (ledger_lease_set()); calls are admitted from it in memory, and one thread settles what
  * they cost, many at a time. A lease is durable before any upstream is asked, so what is admitted
  * is always reserved; while money is short a lease is exactly what its calls need, and what it has
- * on top is given back after SLACK_MS, so that no call is refused for money that lies idle. */
+ * on top is given back SLACK_MS after calls have ended or money became short, so that no call is
+ * refused for money that lies idle. */
 #ifndef TURNPIKE_PURSE_H
 #define TURNPIKE_PURSE_H
 

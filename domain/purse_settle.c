@@ -95,6 +95,7 @@ static void purse_settle(struct purse *p, struct arena *arena)
 		.lease = {.user_id = p->user_id,
 			.hold_id = p->lease->hold_id,
 			.keep = p->committed + p->due - batch.cost + (slack > 0 ? slack : 0),
+			.extra_unit = p->unit,
 			.now_us = clock_now_us()},
 		.call = batch.call,
 		.n_calls = batch.n,
@@ -117,6 +118,9 @@ static void purse_settle(struct purse *p, struct arena *arena)
 		p->settle_at_us = p->first_done != 0 ? now_us + SETTLE_EVERY_MS * US_PER_MS : 0;
 		p->settled_us = now_us;
 		p->retry_at_us = 0;
+		/* While calls go on and money is plenty, none of them waits for a lease. */
+		if (slack > 0 && batch.n > 0 && leased.has_more)
+			p->slack_until_us = now_us + SLACK_MS * US_PER_MS;
 		batch_free(&batch);
 	} else {
 		LOG(ERROR, "calls_not_settled", LOG_NUMBER("calls", (i64)batch.n),

@@ -8,7 +8,8 @@
 #include "purse.h"
 
 enum {
-	SLACK_MS = 200,	       /* how long a lease may hold more than its calls need */
+	SLACK_MS = 200,	       /* how long a lease may hold more than its calls need; anew when
+				* a settlement finds that there is plenty */
 	SLACK_CALLS = 64,      /* and for how many calls of the size of the last one */
 	RECORD_WAIT_MS = 2000, /* for a record, when too many calls are unsettled */
 	RECALL_MS = 250,       /* until other processes have given their slack back */
@@ -28,6 +29,7 @@ enum {
 struct purse {
 	u64 user_id; /* 0: not in use */
 	i64 held, committed, due;
+	i64 unit; /* the estimate of the last call */
 	/* Monotonic times: of the slack's end, the next renewal, the next settlement of what ended
 	 * calls did cost, the last one, and (else 0) when a failed one is tried again. */
 	i64 slack_until_us, renew_at_us, settle_at_us, settled_us, retry_at_us;
