@@ -112,6 +112,9 @@ static void *spend(void *arg)
 		w->n_done += rc == 0;
 		w->n_refused += rc == E_INSUFFICIENT_BALANCE;
 		w->n_other += rc != 0 && rc != E_INSUFFICIENT_BALANCE;
+		if (rc != 0 && rc != E_INSUFFICIENT_BALANCE)
+			fprintf(stderr, "%d %s\n", rc,
+				w->s.fail.cause != NULL ? w->s.fail.cause : "");
 		if (rc == 0) {
 			purse_running(r);
 			end(r, w->amount);
@@ -176,6 +179,8 @@ static void test_many(void **state)
 	begin(&s);
 	struct worker sum = run(&s, 16, 500, 7);
 	purses_stop();
+	assert_int_equal(sum.n_refused, 0);
+	assert_int_equal(sum.n_other, 0);
 	assert_int_equal(sum.n_done, 16 * 500);
 	assert_int_equal(world_balance(&s, user).balance[FUND_TOPUP], 10000000 - 7 * 16 * 500);
 	i64 n = number(
