@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,11 @@ static void *spend(void *arg)
 	pthread_barrier_wait(w->barrier);
 	for (unsigned i = 0; i < w->n_calls; i++) {
 		int rc = admit(&w->s, user, w->amount, &r);
+		if (rc == E_UNAVAILABLE) { /* these calls take no time: the settler is behind */
+			fail_clear(&w->s.fail);
+			i--;
+			continue;
+		}
 		w->n_done += rc == 0;
 		w->n_refused += rc == E_INSUFFICIENT_BALANCE;
 		w->n_other += rc != 0 && rc != E_INSUFFICIENT_BALANCE;
@@ -319,10 +325,11 @@ __attribute__((noreturn)) static void child(int ready)
 		if (admit(&own, user, 10, &r) != 0)
 			_exit(1);
 		purse_running(r);
-		if (i % 3 != 0) {
-			r->has_first_token = true;
+		if (i % 3 != 0) { /* last what makes the rest count */
 			r->tokens.input = 1;
 			r->relayed_bytes = 12;
+			atomic_signal_fence(memory_order_release);
+			r->has_first_token = true;
 		}
 		if (write(ready, "x", 1) != 1)
 			_exit(1);
