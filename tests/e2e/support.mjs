@@ -57,7 +57,7 @@ function pointer(...parts) {
 }
 
 // Throws when the answer is not one that the document promises; notes what was seen for the coverage gate.
-function checkAnswer(method, pathname, answer) {
+export function checkAnswer(method, pathname, answer) {
   contract ??= loadContract(STATE);
   const asked = method === "HEAD" ? "GET" : method;
   const route = contract.routes.find((r) => r.method === asked && r.pattern.test(pathname));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import http from "node:http";
-import { URL_BASE, STATE, Visitor, codeOf, credit, eventually, randomAddress, randomEmail, request, sql } from "../support.mjs";
+import { URL_BASE, STATE, Visitor, checkAnswer, codeOf, credit, eventually, randomAddress, randomEmail, request, sql } from "../support.mjs";
 import { events } from "../sandbox/models.mjs";
 
 export { words } from "../sandbox/models.mjs";
@@ -92,14 +92,19 @@ export class Gateway {
     if (person?.token) all.Authorization ??= `Bearer ${person.token}`;
     if (data !== undefined) all["Content-Length"] = Buffer.byteLength(data);
     const started = performance.now();
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const answer = { parts: [], text: "", end: undefined };
       const done = (end) => {
         answer.end ??= end;
         answer.ms = performance.now() - started;
         if (answer.headers?.["content-type"]?.startsWith("application/json") && answer.text !== "") answer.body = JSON.parse(answer.text);
         if (answer.headers?.["content-type"]?.startsWith("text/event-stream")) Object.assign(answer, readStream(answer.text));
-        resolve(answer);
+        try {
+          if (answer.end === "end") checkAnswer(method, target.split("?")[0], answer);
+          resolve(answer);
+        } catch (error) {
+          reject(error);
+        }
       };
       const call = http.request(this.url + target, { method, headers: all, localAddress: from, agent: agent ?? false, timeout }, (incoming) => {
         Object.assign(answer, { status: incoming.statusCode, headers: incoming.headers, first_ms: performance.now() - started });

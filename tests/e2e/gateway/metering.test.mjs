@@ -6,7 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { eventually, ownStack, turnpike } from "../support.mjs";
-import { CATALOG, Gateway, chat, cost, estimate, exactChat, said, withModel, words } from "./ai.mjs";
+import { CATALOG, Gateway, chat, cost, estimate, exactChat, fill, said, withModel, words } from "./ai.mjs";
 
 const DIALECTS = ["openai", "anthropic"];
 const PORT = Number(new URL(process.env.TURNPIKE_URL ?? "http://127.0.0.1:8080").port) + 54;
@@ -25,6 +25,8 @@ for (const dialect of DIALECTS) {
   for (const status of Object.keys(MAPPED)) withModel(catalog, `${dialect}-${status}`, { dialect, routes: 1 });
 }
 withModel(catalog, "busy");
+withModel(catalog, "slow");
+for (const name of ["slow", "failing", "busy"]) withModel(catalog, `tab-${name}`, { dialect: "fim_openai", routes: 1 });
 withModel(catalog, "broken");
 withModel(catalog, "plain", { capabilities: ["chat", "streaming"] });
 withModel(catalog, "repriced", { multiplier: 1.5 });
@@ -35,7 +37,7 @@ before(async () => {
   gateway = new Gateway(stack);
   await load(catalog);
   // Processes that start read the catalog before they serve.
-  await stack.configure((conf) => `${conf}\n[pool.ai]\nprocesses = 4\n`);
+  await stack.configure((conf) => `${conf}\n[pool.ai]\nprocesses = 4\n[mode.plan]\nwhole = 1\n[mode.tab]\nwhole = 1\n`);
   person = await gateway.person();
   swept = await startSwept();
 });
@@ -169,8 +171,26 @@ test("F-03: clients that leave and models that break off, twenty of each at once
   const rest = await gateway.atRest(someone);
   const receipts = await Promise.all(answers.map((a) => gateway.receipt(a)));
   assert.equal(rest, 100000000n - receipts.reduce((sum, r) => sum + r.cost, 0n));
-  assert.deepEqual(new Set(receipts.slice(0, 20).map((r) => r.status)), new Set(["aborted"]));
+  // Who leaves before the first token has nothing to pay for.
+  assert.ok(receipts.slice(0, 20).every((r) => r.status === "aborted" || (r.status === "refunded" && r.cost === 0n)), receipts.map((r) => r.status).join(" "));
   assert.ok(receipts.slice(20).every((r) => r.status === "cut" || r.status === "ok" || r.status === "refunded"), receipts.map((r) => r.status).join(" "));
+});
+
+test("a model that does not answer in its mode's time, fails or is overloaded: said so, and nothing charged", async () => {
+  const someone = await gateway.person();
+  const cases = [
+    [408, gateway.chat(someone, chat("hang", { model: "slow", mode: "plan" }))],
+    [408, gateway.fill(someone, fill("hang", { model: "tab-slow" }))],
+    [502, gateway.fill(someone, fill("status=500", { model: "tab-failing" }))],
+    [503, gateway.fill(someone, fill("status=529", { model: "tab-busy" }))],
+  ];
+  for (const [status, asked] of cases) {
+    const answer = await asked;
+    assert.equal(answer.status, status, answer.text);
+    const receipt = await gateway.receipt(answer);
+    assert.deepEqual([receipt.status, receipt.cost], ["refunded", 0n], `${status}`);
+  }
+  assert.equal(await gateway.atRest(someone), 100000000n);
 });
 
 // --- Routes ---------------------------------------------------------------------------------------

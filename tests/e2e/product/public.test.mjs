@@ -40,6 +40,7 @@ test("health answers while the database does not", async () => {
   let me;
   process.kill(pid, "SIGSTOP");
   try {
+    await eventually(() => assert.match(fs.readFileSync(`/proc/${pid}/stat`, "utf8"), /^\d+ \(.*\) T /, "it has stopped"));
     let answered = false;
     me = person.get("/api/account/me").finally(() => { answered = true; });
     for (let i = 0; i < 20; i++) assert.equal((await get("/api/v2/health")).status, 200);
