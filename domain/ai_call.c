@@ -1,4 +1,4 @@
-/* Governed calls while they run, and what they cost. */
+/* Governed calls while they run. */
 #include "ai_call.h"
 
 #include <stdio.h>
@@ -10,6 +10,9 @@
 #include "../fcgi/core/str.h"
 #include "call_budget.h"
 #include "upstream_verdict.h"
+
+/* Of an answer that is no stream: more than any model can say, and room for it in the arena. */
+enum { ANSWER_MAX_BYTES = 4 * 1024 * 1024 };
 
 /* One upstream asked once. */
 struct attempt {
@@ -321,6 +324,7 @@ static int ask(struct ai_call *c, bool *ret_retry)
 		.header = up.header,
 		.body = up.body,
 		.body_length = up.body_length,
+		.response_max = c->is_stream ? 0 : ANSWER_MAX_BYTES,
 		.trust = NET_OPERATOR,
 		.client_fd = c->client_fd,
 		.on_data = !c->is_stream    ? NULL
@@ -351,63 +355,4 @@ int ai_call_run(struct ai_call *c)
 	if (rc == E_UPSTREAM_OVERLOADED && c->db->fail->retry_after_s == 0)
 		c->db->fail->retry_after_s = c->choice.retry_after_s;
 	return rc;
-}
-
-/* --- after ------------------------------------------------------------------------------------ */
-
-static void give_back(struct call_record *r, enum call_status status, const char *reason)
-{
-	r->status = status;
-	r->tokens = (struct token_counts){.input = 0};
-	r->cost = 0;
-	r->is_estimated = false;
-	set_text(r->reason, sizeof(r->reason), reason);
-}
-
-/* Nothing reached the client. Input that a provider counts for a call that failed is not the
- * client's; for one that the client gave up it is. */
-static bool was_in_vain(const struct ai_call *c, bool has_input)
-{
-	bool has_delivered = c->record->has_first_token && c->has_begun;
-
-	return c->end != AI_CALL_COMPLETE && !has_delivered &&
-	       (c->end == AI_CALL_FAILED || !has_input);
-}
-
-void ai_call_price(struct ai_call *c)
-{
-	struct call_record *r = c->record;
-	bool has_input = r->tokens.input + r->tokens.cached + r->tokens.cache_write > 0;
-
-	if (c->is_priced)
-		return;
-	c->is_priced = true;
-	if (was_in_vain(c, has_input)) {
-		give_back(r, CALL_REFUNDED,
-			c->end == AI_CALL_LEFT	     ? "the client left before the first token"
-			: c->db->fail->cause != NULL ? c->db->fail->cause
-						     : "no upstream answered");
-		return;
-	}
-	static const struct {
-		enum call_status status;
-		const char *reason;
-	} ends[] = {
-		[AI_CALL_FAILED] = {CALL_CUT, "the upstream broke off"},
-		[AI_CALL_COMPLETE] = {CALL_OK, "the upstream reported no usage"},
-		[AI_CALL_LEFT] = {CALL_ABORTED, "the client left in the middle"},
-	};
-	r->status = ends[c->end].status;
-	if (!call_usage_is_credible(r, c->model->context_window, c->max_tokens)) {
-		r->tokens = (struct token_counts){.input = 0};
-		call_estimate_missing(r, false, false);
-		set_text(r->reason, sizeof(r->reason),
-			"the upstream reported more than the call can have used");
-	} else if (!has_input || !c->has_usage) {
-		call_estimate_missing(r, has_input, false);
-		set_text(r->reason, sizeof(r->reason), ends[c->end].reason);
-	}
-	if (call_price(r) != 0)
-		set_text(r->reason, sizeof(r->reason),
-			"the upstream reported more than can be priced: the estimate is charged");
 }

@@ -24,14 +24,14 @@ int journal_new(struct journal *j, const char *dir, const char *pool, size_t n_r
 	int folder = mapped_lock_folder(j->path);
 	if (folder < 0)
 		return -1;
-	/* Nobody sees the file before it is locked: orphans are looked for under the same lock. */
+	/* Nobody sees the file before it is locked and whole: orphans are looked for under the same
+	 * lock, and this process may be killed at any point. */
 	if (mapped_make(j->path, bytes, &j->mapped) &&
-		flock(j->mapped.fd, LOCK_EX | LOCK_NB) == 0 &&
-		mapped_publish(&j->mapped, j->path)) {
+		flock(j->mapped.fd, LOCK_EX | LOCK_NB) == 0) {
 		j->head = j->mapped.data;
 		j->head->n_records = n_records;
 		j->head->magic = magic;
-		rc = 0;
+		rc = mapped_publish(&j->mapped, j->path) ? 0 : -1;
 	}
 	close(folder);
 	return rc;
@@ -76,11 +76,13 @@ bool journal_orphan(struct journal *j, const char *dir)
 	snprintf(j->path, sizeof(j->path), "%s/x", dir);
 	int folder = mapped_lock_folder(j->path);
 	for (struct dirent *e; d != NULL && folder >= 0 && !found && (e = readdir(d)) != NULL;) {
-		if (strncmp(e->d_name, PREFIX, sizeof(PREFIX) - 1) != 0 ||
-			strstr(e->d_name, ".new") != NULL)
+		if (strncmp(e->d_name, PREFIX, sizeof(PREFIX) - 1) != 0)
 			continue;
 		snprintf(j->path, sizeof(j->path), "%s/%.100s", dir, e->d_name);
-		found = adopt(j);
+		if (strstr(e->d_name, ".new") != NULL)
+			unlink(j->path); /* of one who was killed: who makes one has the lock */
+		else
+			found = adopt(j);
 	}
 	if (folder >= 0)
 		close(folder);

@@ -79,7 +79,8 @@ static int end_stream(struct answering *a, int rc)
 		client_stream_end(&a->writer, &usage);
 	} else {
 		const struct error_info *info = &error_table[f->code];
-		client_stream_error(&a->writer, f->detail != NULL ? f->detail : info->text,
+		const char *text = info->gateway_text != NULL ? info->gateway_text : info->text;
+		client_stream_error(&a->writer, f->detail != NULL ? f->detail : text,
 			info->gateway_code != NULL ? info->gateway_code : info->code,
 			a->r->request_id);
 	}

@@ -1,54 +1,34 @@
 // Anthropic's own client, unmodified, on the product's proxy (product.md 5.6): whatever it does at api.anthropic.com, it does
 // here with a token of ours.
 import assert from "node:assert/strict";
-import http from "node:http";
-import { before, test } from "node:test";
+import { after, before, test } from "node:test";
 import Anthropic from "@anthropic-ai/sdk";
-import { URL_BASE, eventually, randomAddress, sql } from "../e2e/support.mjs";
+import { eventually, ownStack } from "../e2e/support.mjs";
 import { Gateway, cost, words } from "../e2e/gateway/ai.mjs";
 import { ideToken } from "../e2e/gateway/support.mjs";
 
-const gateway = new Gateway();
-const baseURL = `${URL_BASE}/api/anthropic`;
+const PORT = Number(process.env.TURNPIKE_PORT ?? 8080) + 20;
+const AI_LIMIT = 100, AI_WINDOW_S = 2;
 const model = "claude-sonnet-4-6";
 const talk = (directive, more) => ({ model, max_tokens: 1000, messages: [{ role: "user", content: `go [[sandbox: ${directive}]]` }], ...more });
 const tools = [{ name: "get_weather", description: "The weather", input_schema: { type: "object", properties: { text: { type: "string" } }, required: ["text"] } }];
 
-// Few calls are let through from one address: each goes out from another, which is all that is ours here.
-function fromAnywhere(url, init) {
-  const { method, headers, body, signal } = init;
-  return new Promise((resolve, reject) => {
-    const call = http.request(url, { method, headers: Object.fromEntries(new Headers(headers)), localAddress: randomAddress(), agent: false, signal }, (answer) => {
-      const stream = new ReadableStream({
-        start(controller) {
-          answer.on("data", (part) => controller.enqueue(new Uint8Array(part)));
-          answer.on("end", () => controller.close());
-          answer.on("error", (error) => controller.error(signal?.aborted ? signal.reason : error));
-        },
-        cancel() { answer.destroy(); },
-      });
-      resolve(new Response(stream, { status: answer.statusCode, headers: Object.entries(answer.headers).flatMap(([name, value]) => [value].flat().map((v) => [name, v])) }));
-    });
-    call.on("error", reject);
-    call.end(body);
-  });
-}
-
-let person, client;
-const options = (more) => ({ baseURL, maxRetries: 0, fetch: fromAnywhere, ...more });
+let stack, gateway, person, client;
+const options = (more) => ({ baseURL: `${stack.url}/api/anthropic`, maxRetries: 0, ...more });
 before(async () => {
+  stack = await ownStack({ port: PORT, limits: "enforce",
+    settings: (conf) => conf.replace(/^mode = enforce$/m, `mode = enforce\nai = ${AI_LIMIT}/${AI_WINDOW_S}`) });
+  gateway = new Gateway(stack);
   person = await gateway.person();
   client = new Anthropic(options({ apiKey: person.token }));
 });
+after(() => stack?.down());
 
-test("its key or its token, ours or the IDE's, and its own way of sending", async () => {
-  for (const credential of [{ apiKey: person.token }, { authToken: person.token }, { apiKey: await ideToken(person.email) }]) {
+test("its key or its token, ours or the IDE's", async () => {
+  for (const credential of [{ apiKey: person.token }, { authToken: person.token }, { apiKey: await ideToken(person.email, stack.state) }]) {
     const message = await new Anthropic(options({ apiKey: null, authToken: null, ...credential })).messages.create(talk("tokens=2"));
     assert.equal(message.content[0].text, words(2));
   }
-  const plain = new Anthropic({ baseURL, apiKey: person.token, maxRetries: 0 });
-  assert.equal((await plain.messages.create(talk("tokens=3"))).content[0].text, words(3));
-  assert.equal((await plain.messages.stream(talk("tokens=3")).finalText()), words(3));
 });
 
 test("create: the message, its usage, its request id, and what it cost", async () => {
@@ -132,17 +112,12 @@ test("classes of errors", async () => {
   await fails(client.messages.create(talk("", { system: "x".repeat(20 * 1024 * 1024) })), Anthropic.APIError, 413, "request_too_large");
   await fails(as(poor.token).stream(talk("")).finalMessage(), Anthropic.APIError, 402, "billing_error");
 
-  const here = new Anthropic({ baseURL, apiKey: "sk-ant-wrong", maxRetries: 0, fetch: (url, init) => fromOne(url, init) }), address = randomAddress();
-  const fromOne = (url, init) => new Promise((resolve, reject) => {
-    const call = http.request(url, { method: "POST", headers: Object.fromEntries(new Headers(init.headers)), localAddress: address, agent: false }, async (answer) => {
-      const parts = await answer.toArray();
-      resolve(new Response(Buffer.concat(parts), { status: answer.statusCode, headers: Object.entries(answer.headers).map(([name, value]) => [name, String(value)]) }));
-    });
-    call.on("error", reject);
-    call.end(init.body);
-  });
-  for (let i = 0; i < 30; i++) await fails(here.messages.create(talk("")), Anthropic.AuthenticationError, 401, "authentication_error");
-  await fails(here.messages.create(talk("")), Anthropic.RateLimitError, 429, "rate_limit_error");
+  const refusals = await Promise.all(Array.from({ length: 3 * AI_LIMIT }, () => as("sk-ant-wrong").create(talk("")).catch((error) => error)));
+  const limited = refusals.filter((error) => error instanceof Anthropic.RateLimitError);
+  assert.ok(limited.length >= AI_LIMIT, `${limited.length} of ${refusals.length}`);
+  await fails(Promise.reject(limited[0]), Anthropic.RateLimitError, 429, "rate_limit_error");
+  const waited = await client.withOptions({ maxRetries: 5 }).messages.create(talk("tokens=1"));
+  assert.equal(waited.content[0].text, words(1), "the client waits as long as it is told");
 });
 
 test("errors in the middle of a stream: the upstream's own, and ours when it breaks off", async () => {
@@ -162,7 +137,7 @@ test("abort: the upstream stops, what was said is paid", async () => {
   await assert.rejects(stream.finalMessage(), Anthropic.APIUserAbortError);
   await eventually(async () => assert.equal((await gateway.records(name))[0].state, "aborted"), 2000);
   const [[id]] = await eventually(async () => {
-    const rows = await sql(`SELECT public_id FROM ai_call WHERE user_id = ${person.id} AND status = 'aborted'`);
+    const rows = await gateway.sql(`SELECT public_id FROM ai_call WHERE user_id = ${person.id} AND status = 'aborted'`);
     assert.equal(rows.length, 1);
     return rows;
   });

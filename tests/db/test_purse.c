@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,9 +110,17 @@ static void *spend(void *arg)
 	pthread_barrier_wait(w->barrier);
 	for (unsigned i = 0; i < w->n_calls; i++) {
 		int rc = admit(&w->s, user, w->amount, &r);
+		if (rc == E_UNAVAILABLE) { /* these calls take no time: the settler is behind */
+			fail_clear(&w->s.fail);
+			i--;
+			continue;
+		}
 		w->n_done += rc == 0;
 		w->n_refused += rc == E_INSUFFICIENT_BALANCE;
 		w->n_other += rc != 0 && rc != E_INSUFFICIENT_BALANCE;
+		if (rc != 0 && rc != E_INSUFFICIENT_BALANCE)
+			fprintf(stderr, "%d %s\n", rc,
+				w->s.fail.cause != NULL ? w->s.fail.cause : "");
 		if (rc == 0) {
 			purse_running(r);
 			end(r, w->amount);
@@ -176,6 +185,8 @@ static void test_many(void **state)
 	begin(&s);
 	struct worker sum = run(&s, 16, 500, 7);
 	purses_stop();
+	assert_int_equal(sum.n_refused, 0);
+	assert_int_equal(sum.n_other, 0);
 	assert_int_equal(sum.n_done, 16 * 500);
 	assert_int_equal(world_balance(&s, user).balance[FUND_TOPUP], 10000000 - 7 * 16 * 500);
 	i64 n = number(
@@ -314,10 +325,11 @@ __attribute__((noreturn)) static void child(int ready)
 		if (admit(&own, user, 10, &r) != 0)
 			_exit(1);
 		purse_running(r);
-		if (i % 3 != 0) {
-			r->has_first_token = true;
+		if (i % 3 != 0) { /* last what makes the rest count */
 			r->tokens.input = 1;
 			r->relayed_bytes = 12;
+			atomic_signal_fence(memory_order_release);
+			r->has_first_token = true;
 		}
 		if (write(ready, "x", 1) != 1)
 			_exit(1);

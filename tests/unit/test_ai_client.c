@@ -129,6 +129,67 @@ static void test_writings(void **state)
 }
 
 static const struct {
+	const char *name, *version, *beta, *below, *key, *api_version;
+	const char *body;
+	const char *header[UPSTREAM_HEADERS_MAX];
+} calls[] = {
+	{"plain", NULL, NULL, NULL, "k", NULL, "{'model':'m'}",
+		{"Content-Type: application/json", "Accept: application/json",
+			"anthropic-version: 2023-06-01", "x-api-key: k"}},
+	{"the provider's version", NULL, NULL, "/count_tokens", "", "2026-10-21",
+		"{'stream':true,'model':'m'}",
+		{"Content-Type: application/json", "Accept: text/event-stream",
+			"anthropic-version: 2026-10-21"}},
+	{"the client's", "2024-01-01", "a-1,b-2", "?beta=true", "k", "2026-10-21", "{'model':'m'}",
+		{"Content-Type: application/json", "Accept: application/json",
+			"anthropic-version: 2024-01-01", "x-api-key: k",
+			"anthropic-beta: a-1,b-2"}},
+};
+
+static void test_calls(void **state)
+{
+	const struct dialect_upstream *dialect = dialect_upstream_find("anthropic");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		struct anthropic_request q;
+		struct upstream_call call;
+		print_message("  %s\n", calls[i].name);
+		world_reset();
+		char *body = quoted(calls[i].body);
+		assert_int_equal(anthropic_request_read(
+					 &world_arena, body, strlen(body), false, &q, &world_fail),
+			0);
+		struct raw_call raw = {.request = &q,
+			.body = body,
+			.length = strlen(body),
+			.below = calls[i].below,
+			.version = calls[i].version,
+			.beta = calls[i].beta};
+		/* Also for one upstream after the other. */
+		for (const char *name = "first"; name != NULL;
+			name = name[0] == 'f' ? "second" : NULL) {
+			struct upstream_model m = {.name = name,
+				.api_version = calls[i].api_version,
+				.max_tokens = 10};
+			dialect->write_raw(&world_arena, &raw, &m, calls[i].key, &call);
+			assert_int_equal(call.body_length, strlen(call.body));
+			assert_non_null(strstr(call.body, name));
+		}
+		assert_null(strstr(call.body, "first"));
+		assert_string_equal(call.path, "/v1/messages");
+		assert_ptr_equal(call.below, calls[i].below);
+		for (size_t k = 0; k < UPSTREAM_HEADERS_MAX; k++) {
+			if (calls[i].header[k] == NULL) {
+				assert_null(call.header[k]);
+				break;
+			}
+			assert_string_equal(call.header[k], calls[i].header[k]);
+		}
+	}
+}
+
+static const struct {
 	int status;
 	const char *type;
 } types[] = {{400, "invalid_request_error"}, {401, "authentication_error"}, {402, "billing_error"},
@@ -161,6 +222,7 @@ int main(void)
 		cmocka_unit_test(test_readings),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_writings),
+		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_errors),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);

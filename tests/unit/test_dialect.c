@@ -98,6 +98,16 @@ static void make_at_once(struct fail *f)
 	fail_later(f, E_RATE_LIMITED, -5);
 }
 
+static void make_overloaded(struct fail *f)
+{
+	fail_cause(f, E_UPSTREAM_OVERLOADED, "429 of somebody");
+}
+
+static void make_timeout(struct fail *f)
+{
+	fail(f, E_TIMEOUT, NULL);
+}
+
 static void make_extras(struct fail *f)
 {
 	fail_number(f, "balance_cents", -150);
@@ -177,6 +187,52 @@ static void test_all_are_json(void **state)
 	arena_reset(&arena);
 }
 
+/* Statuses that Anthropic's clients know otherwise; every error has the type of its status. */
+static const struct {
+	const char *name;
+	void (*make)(struct fail *f);
+	int status;
+	const char *text;
+} messages[] = {
+	{"plain", make_plain, 404,
+		"{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":"
+		"\"There is nothing at this address.\"},\"request_id\":\"req_1\"}"},
+	{"faults", make_faults, 400,
+		"{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":"
+		"\"A field is missing or invalid. email: required; n: max 1000; body: object\"},"
+		"\"request_id\":\"req_1\"}"},
+	{"no money", make_extras, 402,
+		"{\"type\":\"error\",\"error\":{\"type\":\"billing_error\",\"message\":\"The "
+		"balance is too low. Top up, or use your own key.\"},\"request_id\":\"req_1\"}"},
+	{"overloaded", make_overloaded, 529,
+		"{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"A "
+		"service that this needs is overloaded. Retry shortly.\"},\"request_id\":"
+		"\"req_1\"}"},
+	{"too late", make_timeout, 504,
+		"{\"type\":\"error\",\"error\":{\"type\":\"timeout_error\",\"message\":\"The "
+		"answer did not come in time.\"},\"request_id\":\"req_1\"}"},
+};
+
+static void test_messages(void **state)
+{
+	static const struct dialect_form form = {.request_id = "req_1"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
+		struct fail f = {.arena = &arena};
+		struct buf b;
+		print_message("  %s\n", messages[i].name);
+		buf_init(&b, &arena, 0);
+		messages[i].make(&f);
+		dialect_messages.render(&f, &form, &b);
+		assert_string_equal(b.data, messages[i].text);
+		assert_int_equal(dialect_status(&dialect_messages, f.code), messages[i].status);
+		assert_int_equal(
+			dialect_status(&dialect_product, f.code), error_table[f.code].status);
+		arena_reset(&arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_lists_are_bounded),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_all_are_json),
+		cmocka_unit_test(test_messages),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -375,7 +375,7 @@ test("an export of any size is complete, in pages", async () => {
   await sql(`INSERT INTO usage_event (user_id, client_id, at_us, model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, cost_micro)
       SELECT ${id}, CONCAT('e', seq), 1700000000000000 + (seq DIV 700) * 1000000, REPEAT('€', 100), REPEAT('p', 64), seq, 0, 0, 0, 1 FROM seq_1_to_${n};
     INSERT INTO usage_day SELECT ${id}, 19675 + seq DIV 900, CONCAT('p', seq MOD 3), CONCAT('m', seq), 1, seq FROM seq_1_to_3000;
-    INSERT INTO turn SELECT ${id}, CONCAT(REPEAT('€', 50), seq), 19675 FROM seq_1_to_2000;
+    INSERT INTO turn SELECT ${id}, CONCAT(REPEAT('€', 50), seq), FLOOR(UNIX_TIMESTAMP() / 86400) FROM seq_1_to_2000; -- older ones are pruned
     INSERT INTO ai_usage_day SELECT ${id}, 19675 + seq DIV 900, CONCAT(REPEAT('€', 90), seq), seq, 1, 1, 0 FROM seq_1_to_2500;
     INSERT INTO ai_call (public_id, user_id, request_id, endpoint, mode, model, status, is_estimated, attempts, input_tokens, cached_tokens,
         cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, catalog_id, price_input, price_cached, price_cache_write,

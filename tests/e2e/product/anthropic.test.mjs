@@ -281,7 +281,7 @@ describe("with upstreams that are watched", () => {
       });
     });
     await new Promise((resolve) => stub.listen(0, "127.0.0.1", resolve));
-    stack = await ownStack({ port: Number(new URL(URL_BASE).port) + 24, limits: "dry-run" });
+    stack = await ownStack({ port: Number(new URL(URL_BASE).port) + 50, limits: "dry-run" });
     own = new Gateway({ url: stack.url, state: stack.state });
     const catalog = structuredClone(CATALOG), model = catalog.models.find((m) => m.id === "sandbox-claude");
     const keys = [{ label: "s", secret_file: "${server.state_dir}/keys/secret" }];
@@ -430,13 +430,17 @@ describe("with upstreams that are watched", () => {
     assert.deepEqual((await own.receipt(answer)).status, "refunded");
   });
 
-  test("nonsense right behind the first event: the one is passed on, the other not", async () => {
-    const start = 'event: message_start\ndata: {"type":"message_start","message":{"content":[],"usage":{"input_tokens":7,"output_tokens":1}}}\n\n';
+  test("nonsense behind good events: these are passed on and paid, it is not", async () => {
+    const start = 'event: message_start\ndata: {"type":"message_start","message":{"content":[],"usage":{"input_tokens":7,"output_tokens":1}}}\n\n' +
+      'event: content_block_delta\r\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hey"}}\r\n\r\n';
     stubAnswers(200, "text/event-stream", `${start}data: {"type":\n\n`);
     const answer = await stream(somebody, talk("", { model: "stub" }), {}, own);
     assert.ok(answer.text.startsWith(`${start}event: error\n`), answer.text);
     const receipt = await own.receipt(answer);
     assert.deepEqual([receipt.status, receipt.cost], ["cut", cost("sandbox-claude", { input: 7, output: 1 })]);
+    stubAnswers(200, "text/event-stream", `${start.slice(0, start.indexOf("event: content"))}data: {"type":\n\n`);
+    const { status, cost: nothing } = await own.receipt(await stream(somebody, talk("", { model: "stub" }), {}, own));
+    assert.deepEqual([status, nothing], ["refunded", 0n], "it broke off before its first token");
   });
 
   test("a spend cap that shows as 400 is not the client's fault", async () => {
