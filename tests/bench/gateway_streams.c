@@ -14,7 +14,7 @@
 enum {
 	READ_BYTES = 64 * 1024,
 	LINE_BYTES = 1024,
-	OPENING_MS = 3000, /* one by one, so that their frames do not fall together */
+	OPENING_MS = 3000, /* one by one */
 	GIVE_UP_S = 60,	   /* after the time that the streams should have taken */
 	SLOW_BYTES = 512,  /* what a slow reader takes, so often: */
 	SLOW_EVERY_MS = 200,
@@ -130,6 +130,14 @@ static void stream_open(struct load *l, struct stream *s)
 	l->n_open++;
 }
 
+/* Unevenly, so that the frames of all streams are spread over time as those of strangers are. */
+static i64 opening_us(const struct load *l, size_t i)
+{
+	uint32_t noise = (uint32_t)i * 2654435761u;
+
+	return (i64)(((double)i + noise / 4294967296.0) / (double)l->n * OPENING_MS * US_PER_MS);
+}
+
 static void run(struct load *l)
 {
 	i64 until_us = l->start_us + OPENING_MS * US_PER_MS + S_TO_US(GIVE_UP_S) +
@@ -139,8 +147,7 @@ static void run(struct load *l)
 
 	do {
 		i64 since_us = clock_mono_us() - l->start_us;
-		while (n_begun < l->n &&
-			since_us * (i64)l->n >= (i64)n_begun * OPENING_MS * US_PER_MS)
+		while (n_begun < l->n && since_us >= opening_us(l, n_begun))
 			stream_open(l, &l->stream[n_begun++]);
 		int n = epoll_wait(l->epoll_fd, event, 256, n_begun < l->n ? 1 : 100);
 		for (int i = 0; i < n; i++)

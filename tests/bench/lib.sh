@@ -47,6 +47,7 @@ bare() { # NAME ARGUMENT...
 		os.execv(sys.argv[2], sys.argv[2:])
 	PY
 	PIDS+=($!)
+	disown # its end is no news
 }
 
 # nginx with the same settings as that of the stack and nothing else.
