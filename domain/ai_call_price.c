@@ -27,14 +27,11 @@ static bool was_in_vain(const struct ai_call *c, bool has_input)
 	return c->end != AI_CALL_COMPLETE && !has_token && (c->end == AI_CALL_FAILED || !has_input);
 }
 
-void ai_call_price(struct ai_call *c)
+static void price(struct ai_call *c)
 {
 	struct call_record *r = c->record;
 	bool has_input = r->tokens.input + r->tokens.cached + r->tokens.cache_write > 0;
 
-	if (c->is_priced)
-		return;
-	c->is_priced = true;
 	if (was_in_vain(c, has_input)) {
 		give_back(r, CALL_REFUNDED,
 			c->end == AI_CALL_LEFT	     ? "the client left before the first token"
@@ -62,4 +59,13 @@ void ai_call_price(struct ai_call *c)
 	if (call_price(r) != 0)
 		set_reason(r,
 			"the upstream reported more than can be priced: the estimate is charged");
+}
+
+void ai_call_price(struct ai_call *c)
+{
+	if (c->is_priced)
+		return;
+	c->is_priced = true;
+	price(c);
+	purse_priced(c->record);
 }

@@ -12,7 +12,7 @@
 #include "../fcgi/core/clock.h"
 
 #define PREFIX "calls."
-static const u64 magic = 0x7475726e70696b01; /* changes with the layout */
+static const u64 magic = 0x7475726e70696b02; /* changes with the layout */
 
 int journal_new(struct journal *j, const char *dir, const char *pool, size_t n_records)
 {
@@ -68,7 +68,7 @@ static bool adopt(struct journal *j)
 	return false;
 }
 
-bool journal_orphan(struct journal *j, const char *dir)
+bool journal_orphan(struct journal *j, const char *dir, size_t skip)
 {
 	bool found = false;
 	DIR *d = opendir(dir);
@@ -79,10 +79,16 @@ bool journal_orphan(struct journal *j, const char *dir)
 		if (strncmp(e->d_name, PREFIX, sizeof(PREFIX) - 1) != 0)
 			continue;
 		snprintf(j->path, sizeof(j->path), "%s/%.100s", dir, e->d_name);
-		if (strstr(e->d_name, ".new") != NULL)
+		if (strstr(e->d_name, ".new") != NULL) {
 			unlink(j->path); /* of one who was killed: who makes one has the lock */
-		else
-			found = adopt(j);
+			continue;
+		}
+		found = adopt(j);
+		if (found && skip > 0) {
+			journal_leave(j);
+			found = false;
+			skip--;
+		}
 	}
 	if (folder >= 0)
 		close(folder);

@@ -94,13 +94,26 @@ i64 purse_free(const struct purse *p)
 bool purse_is_empty(const struct purse *p)
 {
 	return p->n_calls == 0 && p->first_done == 0 && p->held == 0 && p->n_waiting == 0 &&
-	       !p->is_busy;
+	       !p->is_busy && !p->is_uncertain;
 }
 
 static void wake_settler(i64 by_us)
 {
 	if (by_us < purses.wakes_at_us)
 		pthread_cond_signal(&purses.work);
+}
+
+/* More may be reserved now than we know of, or not: the settler sets it right. Nothing has begun,
+ * so for the caller nothing is unknown. */
+static int grown_perhaps(struct purse *p, struct db *db)
+{
+	const char *cause = db->fail->cause;
+
+	p->is_uncertain = true;
+	p->retry_at_us = clock_mono_us() + RETRY_MS * US_PER_MS;
+	wake_settler(p->retry_at_us);
+	fail_clear(db->fail);
+	return fail_cause(db->fail, E_UNAVAILABLE, "%s", cause != NULL ? cause : "");
 }
 
 /* Asks the ledger for a lease that covers one more call; the lock is released meanwhile. */
@@ -117,20 +130,25 @@ static int grow(struct purse *p, struct db *db, i64 amount, struct ledger_leased
 
 	if (p->lease->user_id == 0) {
 		memcpy(p->lease->hold_id, public_id(db->arena, "hold_"), CALL_ID_BYTES);
+		atomic_signal_fence(memory_order_release); /* whoever finds a user finds it whole */
 		p->lease->user_id = p->user_id;
 	}
 	lease.deadline_at_us = lease.now_us + S_TO_US(LEASE_S);
 	p->is_busy = true;
 	p->n_asked++;
+	i64 asked_us = clock_mono_us();
 	pthread_mutex_unlock(&purses.lock);
 	int rc = ledger_lease_set(db, &lease, ret);
 	pthread_mutex_lock(&purses.lock);
 	p->is_busy = false;
 	pthread_cond_broadcast(&purses.changed);
 	wake_settler(0); /* it has passed over a busy purse, also one whose calls ended meanwhile */
+	if (rc == E_OUTCOME_UNKNOWN)
+		return grown_perhaps(p, db);
 	if (rc != 0)
 		return rc;
 	p->held = ret->held;
+	p->lapses_at_us = asked_us + S_TO_US(LEASE_S - LATE_S);
 	p->slack_until_us = clock_mono_us() + SLACK_MS * US_PER_MS;
 	p->renew_at_us = clock_mono_us() + S_TO_US(RENEW_S);
 	return 0;
@@ -146,6 +164,13 @@ static void wait_for_slack(struct purse *p)
 	p->n_waiting--;
 }
 
+/* Whether the purse can pay. What is reserved counts only as long as the sweeper leaves it alone.
+ */
+static bool has(const struct purse *p, i64 amount)
+{
+	return purse_free(p) >= amount && clock_mono_us() < p->lapses_at_us;
+}
+
 /* Takes amount out of the purse. A refusal also answers those who were waiting for it and want as
  * much. */
 static int take(struct purse *p, struct db *db, i64 amount)
@@ -154,13 +179,16 @@ static int take(struct purse *p, struct db *db, i64 amount)
 	bool has_waited = false;
 	struct ledger_leased leased;
 
-	while (purse_free(p) < amount) {
+	while (!has(p, amount)) {
 		if (p->is_busy) {
 			p->n_waiting++;
 			pthread_cond_wait(&purses.changed, &purses.lock);
 			p->n_waiting--;
 			continue;
 		}
+		if (p->is_uncertain) /* what is due may have been charged: a refusal could be wrong
+				      */
+			return fail_later(db->fail, E_UNAVAILABLE, 1);
 		if (p->refused_ask > asked && p->refused_amount <= amount)
 			return fail(db->fail, E_INSUFFICIENT_BALANCE, NULL);
 		int rc = grow(p, db, amount, &leased);
@@ -193,7 +221,8 @@ static void copy_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from != NULL ? from : "");
 }
 
-static void record_fill(struct call_record *r, const struct purse *p, const struct call_request *q)
+static void record_fill(
+	struct call_record *r, const struct purse *p, const struct call_request *q, const char *id)
 {
 	unsigned next = r->next;
 
@@ -209,6 +238,7 @@ static void record_fill(struct call_record *r, const struct purse *p, const stru
 	r->n_images = q->n_images;
 	r->endpoint = q->endpoint;
 	memcpy(r->hold_id, p->lease->hold_id, sizeof(r->hold_id));
+	copy_text(r->id, sizeof(r->id), id);
 	copy_text(r->request_id, sizeof(r->request_id), q->request_id);
 	copy_text(r->mode, sizeof(r->mode), q->mode);
 	copy_text(r->model, sizeof(r->model), q->model);
@@ -235,7 +265,8 @@ static struct call_record *take_record(void)
 	return record_at(index);
 }
 
-static int admit(struct db *db, const struct call_request *q, struct call_record **ret)
+static int admit(
+	struct db *db, const struct call_request *q, const char *id, struct call_record **ret)
 {
 	struct call_record *r = take_record();
 	struct purse *p = purse_find(q->user_id);
@@ -245,7 +276,7 @@ static int admit(struct db *db, const struct call_request *q, struct call_record
 	int rc = r == NULL || p == NULL ? fail_later(db->fail, E_UNAVAILABLE, 1)
 					: take(p, db, q->estimate);
 	if (rc == 0) {
-		record_fill(r, p, q);
+		record_fill(r, p, q, id);
 		purses.n_calls++;
 		*ret = r;
 		return 0;
@@ -263,10 +294,8 @@ int purse_admit(struct db *db, const struct call_request *q, struct call_record 
 	struct ledger_balance balance;
 
 	pthread_mutex_lock(&purses.lock);
-	int rc = admit(db, q, ret);
+	int rc = admit(db, q, id, ret);
 	pthread_mutex_unlock(&purses.lock);
-	if (rc == 0)
-		copy_text((*ret)->id, sizeof((*ret)->id), id);
 	if (rc != E_INSUFFICIENT_BALANCE)
 		return rc;
 	fail_decimal(db->fail, "required", money_charge_hundredths(q->estimate), 2);
@@ -280,12 +309,17 @@ void purse_running(struct call_record *r)
 	atomic_store_explicit(&r->state, RECORD_RUNNING, memory_order_release);
 }
 
+void purse_priced(struct call_record *r)
+{
+	r->latency_us = clock_mono_us() - r->started_mono_us;
+	atomic_store_explicit(&r->state, RECORD_PRICED, memory_order_release);
+}
+
 void purse_finish(struct call_record *r)
 {
 	unsigned index = record_index(r);
 	i64 now_us = clock_mono_us();
 
-	r->latency_us = now_us - r->started_mono_us;
 	atomic_store_explicit(&r->state, RECORD_DONE, memory_order_release);
 	pthread_mutex_lock(&purses.lock);
 	struct purse *p = purse_find(r->user_id);
