@@ -178,3 +178,17 @@ void *purse_settler(void *arg)
 	arena_free(&arena);
 	return NULL;
 }
+
+void purses_tick(struct db *db)
+{
+	settle_orphans(db, purses.dir);
+}
+
+void purses_counts(size_t *ret_calls, size_t *ret_unsettled, size_t *ret_leases)
+{
+	pthread_mutex_lock(&purses.lock);
+	*ret_calls = purses.n_calls;
+	*ret_unsettled = purses.n_unsettled;
+	*ret_leases = LEASES_MAX - purses.n_free_purses;
+	pthread_mutex_unlock(&purses.lock);
+}
