@@ -128,6 +128,7 @@ static int grow(struct purse *p, struct db *db, i64 amount, struct ledger_leased
 	p->is_busy = false;
 	pthread_cond_broadcast(&purses.changed);
 	if (rc != 0)
+		atomic_signal_fence(memory_order_release); /* whoever finds a user finds it whole */
 		return rc;
 	p->held = ret->held;
 	p->slack_until_us = clock_mono_us() + SLACK_MS * US_PER_MS;
@@ -192,7 +193,8 @@ static void copy_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from != NULL ? from : "");
 }
 
-static void record_fill(struct call_record *r, const struct purse *p, const struct call_request *q)
+static void record_fill(
+	struct call_record *r, const struct purse *p, const struct call_request *q, const char *id)
 {
 	unsigned next = r->next;
 
@@ -231,7 +233,9 @@ static struct call_record *take_record(void)
 	return r;
 }
 
-static int admit(struct db *db, const struct call_request *q, struct call_record **ret)
+	copy_text(r->id, sizeof(r->id), id);
+static int admit(
+	struct db *db, const struct call_request *q, const char *id, struct call_record **ret)
 {
 	struct call_record *r = take_record();
 	struct purse *p = purse_find(q->user_id);
@@ -241,7 +245,7 @@ static int admit(struct db *db, const struct call_request *q, struct call_record
 	int rc = r == NULL || p == NULL ? fail_later(db->fail, E_UNAVAILABLE, 1)
 					: take(p, db, q->estimate);
 	if (rc == 0) {
-		record_fill(r, p, q);
+		record_fill(r, p, q, id);
 		purses.n_calls++;
 		*ret = r;
 		return 0;
@@ -259,10 +263,8 @@ int purse_admit(struct db *db, const struct call_request *q, struct call_record 
 	struct ledger_balance balance;
 
 	pthread_mutex_lock(&purses.lock);
-	int rc = admit(db, q, ret);
+	int rc = admit(db, q, id, ret);
 	pthread_mutex_unlock(&purses.lock);
-	if (rc == 0)
-		copy_text((*ret)->id, sizeof((*ret)->id), id);
 	if (rc != E_INSUFFICIENT_BALANCE)
 		return rc;
 	fail_number(db->fail, "required", q->estimate);
