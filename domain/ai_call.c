@@ -396,15 +396,12 @@ static void give_back(struct call_record *r, enum call_status status, const char
 	set_text(r->reason, sizeof(r->reason), reason);
 }
 
-void ai_call_price(struct ai_call *c)
+static void price(struct ai_call *c)
 {
 	struct call_record *r = c->record;
 	bool has_input = r->tokens.input + r->tokens.cached + r->tokens.cache_write > 0;
 	bool is_whole = c->end == AI_CALL_COMPLETE && has_input && c->has_usage;
 
-	if (c->is_priced)
-		return;
-	c->is_priced = true;
 	if (c->end != AI_CALL_COMPLETE && !r->has_first_token && !has_input) {
 		give_back(r, CALL_REFUNDED,
 			c->end == AI_CALL_LEFT	     ? "the client left before the first token"
@@ -428,4 +425,13 @@ void ai_call_price(struct ai_call *c)
 	if (call_price(r) != 0)
 		set_text(r->reason, sizeof(r->reason),
 			"the upstream reported more than can be priced: the estimate is charged");
+}
+
+void ai_call_price(struct ai_call *c)
+{
+	if (c->is_priced)
+		return;
+	c->is_priced = true;
+	price(c);
+	purse_priced(c->record);
 }

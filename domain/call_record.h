@@ -23,6 +23,7 @@ enum call_state {
 	RECORD_FREE,
 	RECORD_HELD,	/* paid for, nothing was sent yet */
 	RECORD_RUNNING, /* an upstream was asked */
+	RECORD_PRICED,	/* its cost is known; the end of the answer is on its way */
 	RECORD_DONE,	/* to be settled */
 };
 

@@ -283,7 +283,6 @@ void purse_finish(struct call_record *r)
 	unsigned index = record_index(r);
 	i64 now_us = clock_mono_us();
 
-	r->latency_us = now_us - r->started_mono_us;
 	atomic_store_explicit(&r->state, RECORD_DONE, memory_order_release);
 	pthread_mutex_lock(&purses.lock);
 	struct purse *p = purse_find(r->user_id);
@@ -301,6 +300,12 @@ void purse_finish(struct call_record *r)
 			p->settled_us + SETTLE_EVERY_MS * US_PER_MS);
 	purses.n_calls--;
 	purses.n_unsettled++;
+void purse_priced(struct call_record *r)
+{
+	r->latency_us = clock_mono_us() - r->started_mono_us;
+	atomic_store_explicit(&r->state, RECORD_PRICED, memory_order_release);
+}
+
 	wake_settler(p->settle_at_us);
 	pthread_mutex_unlock(&purses.lock);
 }

@@ -38,7 +38,10 @@ struct call_request {
 int purse_admit(struct db *db, const struct call_request *q, struct call_record **ret);
 /* An upstream is asked now. */
 void purse_running(struct call_record *r);
-/* The call is over: its cost is in the record. It is settled soon; the record is no longer ours. */
+/* Its cost is in the record, and the client may be told: it is that from now on, whatever happens.
+ */
+void purse_priced(struct call_record *r);
+/* The call is over, and was priced. It is settled soon; the record is no longer ours. */
 void purse_finish(struct call_record *r);
 
 /* Calls under way, those to be settled, and leases, for the metrics and health. */

@@ -172,7 +172,7 @@ static void close_orphan(struct call_record *r, i64 now_us)
 {
 	int state = r->state;
 
-	if (state == RECORD_DONE)
+	if (state == RECORD_PRICED || state == RECORD_DONE)
 		return;
 	r->status = CALL_CRASHED;
 	r->latency_us = now_us - r->started_at_us;
