@@ -68,7 +68,7 @@ static bool adopt(struct journal *j)
 	return false;
 }
 
-bool journal_orphan(struct journal *j, const char *dir)
+bool journal_orphan(struct journal *j, const char *dir, size_t skip)
 {
 	bool found = false;
 	DIR *d = opendir(dir);
@@ -81,6 +81,11 @@ bool journal_orphan(struct journal *j, const char *dir)
 			continue;
 		snprintf(j->path, sizeof(j->path), "%s/%.100s", dir, e->d_name);
 		found = adopt(j);
+		if (found && skip > 0) {
+			journal_leave(j);
+			found = false;
+			skip--;
+		}
 	}
 	if (folder >= 0)
 		close(folder);

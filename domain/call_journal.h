@@ -30,9 +30,10 @@ struct journal {
 int journal_new(struct journal *j, const char *dir, const char *pool, size_t n_records);
 /* Its calls are settled and its leases ended: the file goes. */
 void journal_remove(struct journal *j);
-/* The next file in dir whose owner is dead, locked for us; 0: there is none. The caller ends with
- * journal_remove(), or with journal_leave() to try again later. */
-bool journal_orphan(struct journal *j, const char *dir);
+/* A file in dir whose owner is dead, locked for us, after `skip` others that we have left; false:
+ * there is none. The caller ends with journal_remove(), or with journal_leave() to try again later.
+ */
+bool journal_orphan(struct journal *j, const char *dir, size_t skip);
 void journal_leave(struct journal *j);
 
 #endif

@@ -224,21 +224,38 @@ static int settle_lease(struct db *db, struct journal_head *head, struct lease_r
 	return 0;
 }
 
+/* What fails for one user does not keep the others waiting, unless the database is away. */
+static int settle_journal(struct db *db, struct journal_head *head)
+{
+	struct arena_mark mark = arena_mark(db->arena);
+	int first = 0;
+
+	for (size_t i = 0; i < LEASES_MAX && first != E_UNAVAILABLE; i++) {
+		struct lease_record *lease = &head->lease[i];
+		int rc = lease->user_id != 0 ? settle_lease(db, head, lease) : 0;
+		if (rc != 0)
+			LOG(ERROR, "calls_not_recovered", LOG_TEXT("hold", lease->hold_id),
+				LOG_NUMBER("error", rc), LOG_TEXT("cause", db->fail->cause));
+		if (rc != 0 && (first == 0 || rc == E_UNAVAILABLE))
+			first = rc;
+		fail_clear(db->fail);
+		arena_rewind(db->arena, mark);
+	}
+	return first;
+}
+
 void settle_orphans(struct db *db, const char *dir)
 {
 	struct journal j;
+	size_t n_left = 0;
 	int rc = 0;
 
-	while (rc == 0 && journal_orphan(&j, dir)) {
-		for (size_t i = 0; i < LEASES_MAX && rc == 0; i++)
-			if (j.head->lease[i].user_id != 0)
-				rc = settle_lease(db, j.head, &j.head->lease[i]);
-		if (rc == 0) {
+	while (rc != E_UNAVAILABLE && journal_orphan(&j, dir, n_left)) {
+		rc = settle_journal(db, j.head);
+		if (rc == 0)
 			journal_remove(&j);
-			continue;
-		}
-		LOG(ERROR, "calls_not_recovered", LOG_NUMBER("error", rc),
-			LOG_TEXT("cause", db->fail->cause));
-		journal_leave(&j);
+		else
+			journal_leave(&j);
+		n_left += rc != 0;
 	}
 }
