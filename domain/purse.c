@@ -1,6 +1,5 @@
 /* Purses: what calls may spend, admitted in memory. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,13 +93,25 @@ i64 purse_free(const struct purse *p)
 bool purse_is_empty(const struct purse *p)
 {
 	return p->n_calls == 0 && p->first_done == 0 && p->held == 0 && p->n_waiting == 0 &&
-	       !p->is_busy;
+	       !p->is_busy && !p->is_uncertain;
 }
 
 static void wake_settler(i64 by_us)
 {
 	if (by_us < purses.wakes_at_us)
 		pthread_cond_signal(&purses.work);
+}
+
+/* More may be reserved now than we know of: the settler sets it right. No call has begun. */
+static int grown_perhaps(struct purse *p, struct db *db)
+{
+	const char *cause = db->fail->cause;
+
+	p->is_uncertain = true;
+	p->retry_at_us = clock_mono_us() + RETRY_MS * US_PER_MS;
+	wake_settler(p->retry_at_us);
+	fail_clear(db->fail);
+	return fail_cause(db->fail, E_UNAVAILABLE, "%s", cause != NULL ? cause : "");
 }
 
 /* Asks the ledger for a lease that covers one more call; the lock is released meanwhile. */
@@ -117,20 +128,24 @@ static int grow(struct purse *p, struct db *db, i64 amount, struct ledger_leased
 
 	if (p->lease->user_id == 0) {
 		memcpy(p->lease->hold_id, public_id(db->arena, "hold_"), CALL_ID_BYTES);
+		atomic_signal_fence(memory_order_release); /* whoever finds a user finds it whole */
 		p->lease->user_id = p->user_id;
 	}
 	lease.deadline_at_us = lease.now_us + S_TO_US(LEASE_S);
 	p->is_busy = true;
 	p->n_asked++;
+	i64 asked_us = clock_mono_us();
 	pthread_mutex_unlock(&purses.lock);
 	int rc = ledger_lease_set(db, &lease, ret);
 	pthread_mutex_lock(&purses.lock);
 	p->is_busy = false;
 	pthread_cond_broadcast(&purses.changed);
+	if (rc == E_OUTCOME_UNKNOWN)
+		return grown_perhaps(p, db);
 	if (rc != 0)
-		atomic_signal_fence(memory_order_release); /* whoever finds a user finds it whole */
 		return rc;
 	p->held = ret->held;
+	p->lapses_at_us = asked_us + S_TO_US(LEASE_S - LATE_S);
 	p->slack_until_us = clock_mono_us() + SLACK_MS * US_PER_MS;
 	p->renew_at_us = clock_mono_us() + S_TO_US(RENEW_S);
 	wake_settler(p->slack_until_us);
@@ -147,6 +162,12 @@ static void wait_for_slack(struct purse *p)
 	p->n_waiting--;
 }
 
+/* Whether the purse can pay; not from a lease that the sweeper may end. */
+static bool has(const struct purse *p, i64 amount)
+{
+	return purse_free(p) >= amount && clock_mono_us() < p->lapses_at_us;
+}
+
 /* Takes amount out of the purse. A refusal also answers those who were waiting for it and want as
  * much. */
 static int take(struct purse *p, struct db *db, i64 amount)
@@ -155,13 +176,15 @@ static int take(struct purse *p, struct db *db, i64 amount)
 	bool has_waited = false;
 	struct ledger_leased leased;
 
-	while (purse_free(p) < amount) {
+	while (!has(p, amount)) {
 		if (p->is_busy) {
 			p->n_waiting++;
 			pthread_cond_wait(&purses.changed, &purses.lock);
 			p->n_waiting--;
 			continue;
 		}
+		if (p->is_uncertain) /* what is due may have been charged: no time to refuse */
+			return fail_later(db->fail, E_UNAVAILABLE, 1);
 		if (p->refused_ask > asked && p->refused_amount <= amount)
 			return fail(db->fail, E_INSUFFICIENT_BALANCE, NULL);
 		int rc = grow(p, db, amount, &leased);
@@ -210,6 +233,7 @@ static void record_fill(
 	r->n_images = q->n_images;
 	r->endpoint = q->endpoint;
 	memcpy(r->hold_id, p->lease->hold_id, sizeof(r->hold_id));
+	copy_text(r->id, sizeof(r->id), id);
 	copy_text(r->request_id, sizeof(r->request_id), q->request_id);
 	copy_text(r->mode, sizeof(r->mode), q->mode);
 	copy_text(r->model, sizeof(r->model), q->model);
@@ -233,7 +257,6 @@ static struct call_record *take_record(void)
 	return r;
 }
 
-	copy_text(r->id, sizeof(r->id), id);
 static int admit(
 	struct db *db, const struct call_request *q, const char *id, struct call_record **ret)
 {
@@ -278,6 +301,12 @@ void purse_running(struct call_record *r)
 	atomic_store_explicit(&r->state, RECORD_RUNNING, memory_order_release);
 }
 
+void purse_priced(struct call_record *r)
+{
+	r->latency_us = clock_mono_us() - r->started_mono_us;
+	atomic_store_explicit(&r->state, RECORD_PRICED, memory_order_release);
+}
+
 void purse_finish(struct call_record *r)
 {
 	unsigned index = record_index(r);
@@ -300,12 +329,6 @@ void purse_finish(struct call_record *r)
 			p->settled_us + SETTLE_EVERY_MS * US_PER_MS);
 	purses.n_calls--;
 	purses.n_unsettled++;
-void purse_priced(struct call_record *r)
-{
-	r->latency_us = clock_mono_us() - r->started_mono_us;
-	atomic_store_explicit(&r->state, RECORD_PRICED, memory_order_release);
-}
-
 	wake_settler(p->settle_at_us);
 	pthread_mutex_unlock(&purses.lock);
 }

@@ -23,7 +23,7 @@ static i64 due_at(const struct purse *p)
 		at_us = p->settle_at_us;
 	if (purse_free(p) > 0 && p->slack_until_us < at_us)
 		at_us = p->slack_until_us;
-	if (purses.is_stopping)
+	if (purses.is_stopping || p->is_uncertain)
 		at_us = 0;
 	return later(at_us, p->retry_at_us);
 }
@@ -87,7 +87,7 @@ static void purse_settle(struct purse *p, struct arena *arena)
 	struct db db = {.pool = purses.db_pool, .arena = arena, .fail = &failure};
 	static struct batch batch; /* of the only settler */
 	struct ledger_leased leased;
-	i64 now_us = clock_mono_us(), held = p->held;
+	i64 now_us = clock_mono_us(), asked_us = now_us, held = p->held;
 
 	batch_take(p, &batch);
 	i64 slack = now_us < p->slack_until_us && !purses.is_stopping ? purse_free(p) : 0;
@@ -113,6 +113,7 @@ static void purse_settle(struct purse *p, struct arena *arena)
 	if (rc == 0) {
 		p->held = leased.held;
 		p->due -= batch.cost;
+		p->lapses_at_us = asked_us + S_TO_US(LEASE_S - LATE_S);
 		p->renew_at_us = now_us + S_TO_US(RENEW_S);
 		p->settle_at_us = p->first_done != 0 ? now_us + SETTLE_EVERY_MS * US_PER_MS : 0;
 		p->settled_us = now_us;

@@ -16,6 +16,7 @@ enum {
 	SETTLE_EVERY_MS = 20,  /* and at least so long between two settlements */
 	LEASE_S = 120,	       /* a lease ends so long after its last renewal */
 	RENEW_S = 30,
+	LATE_S = 5,	/* nothing is admitted from a lease that ends sooner */
 	RETRY_MS = 500, /* after the database failed */
 	STOP_S = 10,
 	HASH_SLOTS = 2 * LEASES_MAX,
@@ -31,8 +32,9 @@ struct purse {
 	/* Monotonic times: of the slack's end, the next renewal, the next settlement of what ended
 	 * calls did cost, the last one, and (else 0) when a failed one is tried again. */
 	i64 slack_until_us, renew_at_us, settle_at_us, settled_us, retry_at_us;
+	i64 lapses_at_us;  /* too near to the lease's end to admit calls: the database was away */
 	bool is_busy;	   /* the database is being asked */
-	bool is_uncertain; /* the last settlement may have happened */
+	bool is_uncertain; /* the last change may have happened: the next one asks first */
 	u64 n_asked;	   /* how often the database was asked for more */
 	u64 refused_ask;   /* the last of these that was refused, for refused_amount */
 	i64 refused_amount;
