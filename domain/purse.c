@@ -1,6 +1,5 @@
 /* Purses: what calls may spend, admitted in memory. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>

@@ -43,6 +43,10 @@ struct answer {
 	u64 left; /* bytes of the body or chunk */
 	size_t line_length;
 	char line[2048]; /* the one that is coming in; cut when longer */
+	/* Where the head's lines and the body, without its chunks' framing, are kept as far as they
+	 * have room; NULL: they are not. */
+	char *kept;
+	size_t n_kept, kept_max;
 };
 
 bool answer_is_untouched(const struct answer *a);

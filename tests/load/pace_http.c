@@ -160,6 +160,16 @@ static enum answer_state line_ended(struct answer *a)
 	return ANSWER_BAD;
 }
 
+static void keep(struct answer *a, const char *data, size_t length)
+{
+	if (a->kept == NULL)
+		return;
+	if (length > a->kept_max - a->n_kept)
+		length = a->kept_max - a->n_kept;
+	memcpy(a->kept + a->n_kept, data, length);
+	a->n_kept += length;
+}
+
 /* Bytes after the end belong to nothing that was asked for: they are a malformed answer. */
 enum answer_state answer_feed(struct answer *a, const char *data, size_t length)
 {
@@ -170,6 +180,7 @@ enum answer_state answer_feed(struct answer *a, const char *data, size_t length)
 			return ANSWER_BAD;
 		if (a->part == PART_BODY || a->part == PART_CHUNK) {
 			u64 n = length - i < a->left ? length - i : a->left;
+			keep(a, data + i, n);
 			a->left -= n;
 			i += n - 1;
 			if (a->left == 0 && a->part == PART_BODY)
@@ -186,6 +197,10 @@ enum answer_state answer_feed(struct answer *a, const char *data, size_t length)
 		if (a->line_length > 0 && a->line[a->line_length - 1] == '\r')
 			a->line_length--;
 		a->line[a->line_length] = '\0';
+		if (a->part == PART_HEAD) {
+			keep(a, a->line, a->line_length);
+			keep(a, "\n", 1);
+		}
 		a->line_length = 0;
 		state = line_ended(a);
 		if (state == ANSWER_BAD)
