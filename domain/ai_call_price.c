@@ -48,6 +48,8 @@ static void price(struct ai_call *c)
 		[AI_CALL_LEFT] = {CALL_ABORTED, "the client left in the middle"},
 	};
 	r->status = ends[c->end].status;
+	if (c->end != AI_CALL_COMPLETE)
+		set_reason(r, ends[c->end].reason);
 	if (!call_usage_is_credible(r, c->model->context_window, c->max_tokens)) {
 		r->tokens = (struct token_counts){.input = 0};
 		call_estimate_missing(r, false, false);

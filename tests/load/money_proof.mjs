@@ -157,7 +157,7 @@ async function race(processes, served) {
   const content = ` [[sandbox: ${directive}]]`; // as storm's
   const refused = await person.post("/v1/chat/completions", { model: "sandbox-chat", max_tokens: 100, messages: [{ role: "user", content }] });
   if (refused.status !== 402) throw new Error(refused.text);
-  await grant(person, Math.ceil(refused.body.required) - 1);
+  await grant(person, Math.ceil(refused.body.required * 1000) - 1); // credits, of 1000 micro-dollars
   const before = (await ai()).body.total.requests;
   await storm([person], SEED + processes, ["--calls", "1000", "--connections", "1000", "--directive", directive]);
   const statuses = {};
