@@ -29,13 +29,16 @@ static void must(bool holds)
 		abort();
 }
 
-/* Segment by segment, with copies: slow and plain. */
-static bool matches(struct arena *arena, const char *shape, const char *path)
+/* Segment by segment, with copies: slow and plain. rest: the last parameter takes all that is left.
+ */
+static bool matches(struct arena *arena, const char *shape, const char *path, bool rest)
 {
 	char *a = arena_strdup(arena, shape), *b = arena_strdup(arena, path);
 
 	for (;;) {
 		char *slash_a = strchr(a, '/'), *slash_b = strchr(b, '/');
+		if (rest && a[0] == '{' && slash_a == NULL)
+			return b[0] != '\0';
 		if ((slash_a == NULL) != (slash_b == NULL))
 			return false;
 		if (slash_a != NULL)
@@ -49,18 +52,29 @@ static bool matches(struct arena *arena, const char *shape, const char *path)
 	}
 }
 
-/* Literal paths come first; of the others only one can match (the tables are checked for that). */
+enum { PLACE_LITERAL, PLACE_PARAMS, PLACE_REST, PLACE_MAX };
+
+static int place_of(const struct route *route)
+{
+	if (strchr(route->path, '{') == NULL)
+		return PLACE_LITERAL;
+	return (route->flags & REST) != 0 ? PLACE_REST : PLACE_PARAMS;
+}
+
+/* Literal paths come first, those that end with anything last; of each kind only one can match (the
+ * tables are checked for that). */
 static const struct route *expected(struct req *r, bool *ret_known)
 {
 	const struct route *found = NULL;
 
 	*ret_known = false;
-	for (int literal = 1; literal >= 0 && !*ret_known; literal--)
+	for (int place = 0; place < PLACE_MAX && !*ret_known; place++)
 		for (size_t f = 0; families[f] != NULL; f++)
 			for (size_t i = 0; i < families[f]->n_routes; i++) {
 				const struct route *route = &families[f]->route[i];
-				if ((strchr(route->path, '{') == NULL) != (literal == 1) ||
-					!matches(r->arena, route->path, r->path))
+				if (place_of(route) != place ||
+					!matches(r->arena, route->path, r->path,
+						place == PLACE_REST))
 					continue;
 				*ret_known = true;
 				if (route->method == r->method)
