@@ -20,7 +20,9 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { FIRST_BLOCK_BYTES = 16 * 1024, ALIGNMENT = 16 };
+/* Blocks grow up to BLOCK_MAX_BYTES, which the heap keeps for the next request; what is larger has
+ * a block of its own, which goes back to the system. */
+enum { FIRST_BLOCK_BYTES = 16 * 1024, BLOCK_MAX_BYTES = 64 * 1024, ALIGNMENT = 16 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -58,6 +60,8 @@ static struct arena_block *block_new(struct arena *a, size_t at_least)
 {
 	size_t size = a->first == NULL ? FIRST_BLOCK_BYTES : 2 * a->current->size;
 
+	if (size > BLOCK_MAX_BYTES)
+		size = BLOCK_MAX_BYTES;
 	if (size < at_least)
 		size = at_least;
 	struct arena_block *b = malloc(sizeof(*b) + size);
@@ -77,7 +81,7 @@ static struct arena_block *block_new(struct arena *a, size_t at_least)
 	return b;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_raw(struct arena *a, size_t size)
 {
 	if (size > a->ceiling_bytes)
 		arena_full(a);
@@ -94,8 +98,12 @@ void *arena_alloc(struct arena *a, size_t size)
 	b->used += rounded;
 	a->used_bytes += rounded;
 	ASAN_UNPOISON_MEMORY_REGION(p, size);
-	memset(p, 0, size);
 	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	return memset(arena_raw(a, size), 0, size);
 }
 
 static void run_deferred(struct arena *a, struct arena_deferred *until)
@@ -155,7 +163,7 @@ void arena_free(struct arena *a)
 
 void *arena_memdup(struct arena *a, const void *from, size_t size)
 {
-	void *p = arena_alloc(a, size);
+	void *p = arena_raw(a, size);
 
 	if (size > 0)
 		memcpy(p, from, size);
@@ -164,9 +172,10 @@ void *arena_memdup(struct arena *a, const void *from, size_t size)
 
 char *arena_strndup(struct arena *a, const char *from, size_t length)
 {
-	char *p = arena_alloc(a, length + 1);
+	char *p = arena_raw(a, length + 1);
 
 	memcpy(p, from, length);
+	p[length] = '\0';
 	return p;
 }
 

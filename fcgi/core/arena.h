@@ -37,6 +37,8 @@ void arena_rewind(struct arena *a, struct arena_mark mark);
 
 /* Zeroed memory, aligned for any type. */
 void *arena_alloc(struct arena *a, size_t size);
+/* The same, not zeroed: for what is written at once. */
+void *arena_raw(struct arena *a, size_t size);
 void *arena_memdup(struct arena *a, const void *from, size_t size);
 char *arena_strdup(struct arena *a, const char *from);
 char *arena_strndup(struct arena *a, const char *from, size_t length);

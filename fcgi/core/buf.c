@@ -9,7 +9,8 @@
 void buf_init(struct buf *b, struct arena *arena, size_t capacity)
 {
 	*b = (struct buf){.arena = arena, .capacity = capacity < 64 ? 64 : capacity};
-	b->data = arena_alloc(arena, b->capacity);
+	b->data = arena_raw(arena, b->capacity);
+	b->data[0] = '\0';
 }
 
 /* Makes room for `more` bytes and the NUL. */
@@ -20,8 +21,8 @@ static void buf_reserve(struct buf *b, size_t more)
 	size_t capacity = 2 * b->capacity;
 	if (capacity - b->length <= more)
 		capacity = b->length + more + 1;
-	char *data = arena_alloc(b->arena, capacity);
-	memcpy(data, b->data, b->length);
+	char *data = arena_raw(b->arena, capacity);
+	memcpy(data, b->data, b->length + 1);
 	b->data = data;
 	b->capacity = capacity;
 }

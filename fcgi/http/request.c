@@ -159,7 +159,7 @@ int req_body(struct req *r)
 	if (r->content_length > limit)
 		return fail(r->fail, E_PAYLOAD_TOO_LARGE, NULL);
 	size_t capacity = r->content_length != 0 ? r->content_length : limit;
-	char *body = arena_alloc(r->arena, capacity + 1);
+	char *body = arena_raw(r->arena, capacity + 1);
 	size_t length = 0;
 	for (;;) {
 		int n = FCGX_GetStr(body + length, (int)(capacity - length), r->body_stream);
@@ -173,6 +173,7 @@ int req_body(struct req *r)
 		return fail(r->fail, E_PAYLOAD_TOO_LARGE, NULL);
 	if (length < r->content_length)
 		return fail(r->fail, E_BAD_REQUEST, "The body ended early.");
+	body[length] = '\0';
 	r->body = body;
 	r->body_length = length;
 	return 0;

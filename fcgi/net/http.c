@@ -8,7 +8,8 @@
 
 #include "../core/str.h"
 
-enum { METHOD_BYTES_MAX = 20 };
+/* Of a large body libcurl sends as much at a time; it holds the buffer as long as the call. */
+enum { METHOD_BYTES_MAX = 20, LARGE_BODY_BYTES = 64 * 1024 };
 
 static bool has_control(const char *text)
 {
@@ -111,6 +112,9 @@ static bool set_method(struct lane *lane, const struct net_stream *call)
 		return SET(CURLOPT_NOBODY, 1L);
 	if (!has_body)
 		return SET(CURLOPT_HTTPGET, 1L) && SET(CURLOPT_CUSTOMREQUEST, method);
+	if (call->body_length > LARGE_BODY_BYTES &&
+		!SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE_BODY_BYTES))
+		return false;
 	return SET(CURLOPT_POST, 1L) &&
 	       SET(CURLOPT_POSTFIELDS, call->body_length > 0 ? call->body : "") &&
 	       SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_length) &&

@@ -13,7 +13,10 @@
 #include "turnpike.h"
 
 /* Workers that stream keep their own time; the longest is 600 s, of a mode of chat. */
-enum { SILENCE_S = 630 };
+enum {
+	SILENCE_S = 630,
+	BODY_KEPT_BYTES = 256 * 1024, /* a larger body waits in a file until it is all there */
+};
 
 /* A location's settings: what differs between paths. */
 struct place {
@@ -58,7 +61,9 @@ static void write_settings(const struct place *p, const char *indent, FILE *out)
 	if (p->general != p->limit)
 		write_limit(p->general, indent, out);
 	if (p->body_bytes != BODY_DEFAULT_BYTES)
-		fprintf(out, "%sclient_max_body_size %zu;\n", indent, p->body_bytes);
+		fprintf(out, "%sclient_max_body_size %zu;\n%sclient_body_buffer_size %zu;\n",
+			indent, p->body_bytes, indent,
+			p->body_bytes < BODY_KEPT_BYTES ? p->body_bytes : BODY_KEPT_BYTES);
 	if (p->is_stream)
 		fprintf(out, "%sfastcgi_buffering off;\n%sgzip off;\n%sfastcgi_read_timeout %ds;\n",
 			indent, indent, indent, SILENCE_S);
