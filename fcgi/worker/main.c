@@ -369,11 +369,12 @@ int main(int argc, char **argv)
 			"", "");
 	if (fcntl(LISTEN_FD, F_SETFL, fcntl(LISTEN_FD, F_GETFL) | O_NONBLOCK) != 0)
 		die("descriptor 0 is no socket: start %s through its supervisor%s", argv[0], "");
-	/* Large blocks go back to the system when a request ends, instead of making the heap of
-	 * each thread as large as its largest request (setting a threshold stops glibc from raising
-	 * it). */
-	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-	mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+	/* Blocks as large as a prompt are kept for the next request: getting them from the system
+	 * anew, page by page, costs more than all else that is done with a prompt. Larger ones go
+	 * back when they are freed (setting a threshold stops glibc from raising it), and what is
+	 * kept does so every few seconds (tick.c). */
+	mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 	signal(SIGPIPE, SIG_IGN);
 	FCGX_Init();
 	signal(SIGPIPE, SIG_IGN); /* FCGX_Init() put a handler without SA_RESTART there */

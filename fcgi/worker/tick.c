@@ -1,6 +1,7 @@
 /* The once-a-second thread of a worker process. */
 #include "tick.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -9,7 +10,12 @@
 
 #include "../http/request.h"
 
-enum { ARENA_CEILING_BYTES = 32 * 1024 * 1024, PERIOD_MS = 1000, STACK_BYTES = 256 * 1024 };
+enum {
+	ARENA_CEILING_BYTES = 32 * 1024 * 1024,
+	PERIOD_MS = 1000,
+	STACK_BYTES = 256 * 1024,
+	TRIM_PERIODS = 10
+};
 
 struct tick {
 	const struct worker *worker;
@@ -46,8 +52,11 @@ static void *tick_main(void *arg)
 	arena_init(&arena, ARENA_CEILING_BYTES);
 	run_ticks(t->worker, &arena);
 	sem_post(&t->first_done);
-	while (poll(&stop, 1, PERIOD_MS) == 0)
+	for (unsigned n = 1; poll(&stop, 1, PERIOD_MS) == 0; n++) {
 		run_ticks(t->worker, &arena);
+		if (n % TRIM_PERIODS == 0)
+			malloc_trim(0); /* what many large requests at once have needed */
+	}
 	arena_free(&arena);
 	return NULL;
 }
