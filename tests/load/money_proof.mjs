@@ -158,7 +158,7 @@ async function race(processes, served) {
   const content = ` [[sandbox: ${directive}]]`; // as storm's
   const refused = await person.post("/v1/chat/completions", { model: "sandbox-chat", max_tokens: 100, messages: [{ role: "user", content }] });
   if (refused.status !== 402) throw new Error(refused.text);
-  await grant(person, Math.ceil(refused.body.required * 1000) - 1); // credits, of 1000 micro-dollars
+  await grant(person, Math.round(refused.body.required * 1000) - 1); // credits, of 1000 micro-dollars
   const before = (await ai()).body.total.requests;
   await storm([person], SEED + processes, ["--calls", "1000", "--connections", "1000", "--directive", directive]);
   const statuses = {};
@@ -243,7 +243,7 @@ async function was_stormy() {
   const refused = await share("seen WHERE fault = 'status'");
   const crashed = await stack.number("SELECT COUNT(*) FROM ai_call WHERE status = 'crashed'");
   const often = sums.killed >= sums.seconds * 1000 / KILL_MS / 2;
-  state_that("it was a storm", left > 0.25 && reset > 0.045 && refused > 0.045 && crashed > 0 && often && sums.restarts === RESTARTS,
+  state_that("it was a storm", left > 0.25 && reset > 0.04 && refused > 0.04 && crashed > 0 && often && sums.restarts === RESTARTS,
     `${(left * 100).toFixed(1)} % left by the client, ${(reset * 100).toFixed(1)} % to be reset, ${(refused * 100).toFixed(1)} % to be refused, ${crashed} crashed`);
 }
 
