@@ -17,7 +17,8 @@ static bool token_is_formed(const char *token)
 	return strlen(token) == TOKEN_CHARS && base64url_span(token) == TOKEN_CHARS;
 }
 
-int ide_token_mint(struct db *db, u64 user_id, const char *name, i64 now_us, struct ide_token *ret)
+int ide_token_mint(struct db *db, u64 user_id, const char *name, struct opt_i64 mfa_at_us,
+	i64 now_us, struct ide_token *ret)
 {
 	ret->token = arena_printf(db->arena, IDE_TOKEN_PREFIX "%s", random_token(db->arena));
 	ret->public_id = public_id(db->arena, "dev_");
@@ -32,6 +33,7 @@ int ide_token_mint(struct db *db, u64 user_id, const char *name, i64 now_us, str
 			.created_at_us = now_us,
 			.last_used_at_us = now_us,
 			.expires_at_us = ret->expires_at_us,
+			.mfa_at_us = mfa_at_us,
 		},
 		NULL);
 }

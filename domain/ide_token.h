@@ -13,8 +13,10 @@ struct ide_token {
 	i64 expires_at_us;
 };
 
-/* A new token; name (may be NULL) is what the user's list calls it. */
-int ide_token_mint(struct db *db, u64 user_id, const char *name, i64 now_us, struct ide_token *ret);
+/* A new token; name (may be NULL) is what the user's list calls it. mfa_at_us: when whoever lets it
+ * in has proved the second factor. */
+int ide_token_mint(struct db *db, u64 user_id, const char *name, struct opt_i64 mfa_at_us,
+	i64 now_us, struct ide_token *ret);
 /* The live token with its user; a use pushes the expiry forward (written at most once an hour). 0,
  * E_UNAUTHORIZED or E_SUSPENDED. */
 int ide_token_resolve(

@@ -55,20 +55,8 @@ int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us
 	return 0;
 }
 
-/* The valid UTF-8 at the start of a foreign header, at most max bytes, cut between characters. */
-static const char *clipped(struct arena *a, const char *text, size_t max)
-{
-	size_t n = 0, length;
-
-	if (text == NULL)
-		return NULL;
-	while ((length = utf8_sequence(text + n, strlen(text + n))) > 0 && n + length <= max)
-		n += length;
-	return arena_strndup(a, text, n);
-}
-
-int session_create(struct db *db, u64 user_id, const struct session_device *device, i64 now_us,
-	struct session_token *ret)
+int session_create(struct db *db, u64 user_id, struct opt_i64 mfa_at_us,
+	const struct session_device *device, i64 now_us, struct session_token *ret)
 {
 	const char *opaque = random_token(db->arena);
 	struct sha256 hash = sha256(opaque, strlen(opaque));
@@ -80,11 +68,12 @@ int session_create(struct db *db, u64 user_id, const struct session_device *devi
 			.token_hash = {&hash, sizeof(hash)},
 			.device = device->device,
 			.device_name = device->device_name,
-			.user_agent = clipped(db->arena, device->user_agent, USER_AGENT_MAX),
+			.user_agent = utf8_clipped(db->arena, device->user_agent, USER_AGENT_MAX),
 			.ip = device->ip,
 			.created_at_us = now_us,
 			.last_seen_at_us = now_us,
 			.expires_at_us = now_us + S_TO_US(LIFETIME_S),
+			.mfa_at_us = mfa_at_us,
 		},
 		NULL));
 	ret->token = arena_printf(db->arena, SESSION_PREFIX "%s", opaque);

@@ -10,6 +10,7 @@
 #include "../fcgi/core/crypto.h"
 #include "../fcgi/core/str.h"
 #include "outbox.h"
+#include "person.h"
 
 bool signin_challenge_valid(const char *text)
 {
@@ -122,31 +123,10 @@ int signin_request_code(struct db *db, const struct options *options, const char
 	return db_tx(db, request_code_apply, &w);
 }
 
-/* The user with this verified address; made when there is none. Inside a transaction. */
-static int user_of_email(struct db *db, const char *email, i64 now_us, u64 *ret_user_id)
-{
-	struct user_by_email_row row;
-	int rc = sql_user_by_email(db, email, &row);
-
-	if (rc == SQL_NONE) {
-		rc = sql_user_insert(db, public_id(db->arena, "usr_"), email, now_us, ret_user_id);
-		if (rc == 0)
-			return 0;
-		if (rc != SQL_CONFLICT)
-			return rc;
-		rc = sql_user_by_email(db, email, &row); /* somebody else was faster */
-	}
-	if (rc == SQL_NONE)
-		return fail_cause(db->fail, E_INTERNAL, "a user vanished while signing in");
-	TRY(rc);
-	*ret_user_id = row.user_id;
-	return 0;
-}
-
 /* Opens a session for a user who is still there, inside the transaction that used up what proved
  * it. */
-static int open_session(struct db *db, u64 user_id, const struct session_device *device, i64 now_us,
-	struct signin_result *ret)
+static int open_session(struct db *db, u64 user_id, struct opt_i64 mfa_at_us,
+	const struct session_device *device, i64 now_us, struct signin_result *ret)
 {
 	struct user_lock_row user;
 	int rc = sql_user_lock(db, user_id, &user);
@@ -154,12 +134,14 @@ static int open_session(struct db *db, u64 user_id, const struct session_device 
 	if (rc == SQL_NONE || (rc == 0 && user.email == NULL)) /* deleted meanwhile */
 		return fail(db->fail, E_INVALID_CODE, NULL);
 	TRY(rc);
-	TRY(session_create(db, user_id, device, now_us, &ret->session));
+	TRY(session_create(db, user_id, mfa_at_us, device, now_us, &ret->session));
 	return session_resolve(db, ret->session.token, device->ip, now_us, &ret->account);
 }
 
-static int create_handoff(
-	struct db *db, u64 user_id, const char *challenge, i64 now_us, const char **ret_handoff)
+/* What session_id proves until the hand-off is used counts for the session it is used for; 0: none.
+ */
+static int create_handoff(struct db *db, u64 user_id, u64 session_id, const char *challenge,
+	i64 now_us, const char **ret_handoff)
 {
 	const char *handoff = random_token(db->arena);
 	struct sha256 hash = sha256(handoff, strlen(handoff));
@@ -169,6 +151,7 @@ static int create_handoff(
 			.handoff_hash = {&hash, sizeof(hash)},
 			.user_id = user_id,
 			.challenge = challenge,
+			.session_id = {session_id != 0, (i64)session_id},
 			.expires_at_us = now_us + S_TO_US(HANDOFF_LIFETIME_S),
 		},
 		NULL));
@@ -203,11 +186,12 @@ static int use_code_apply(struct db *db, void *arg)
 		return row.tries_left == 1 ? sql_code_delete(db, w->email, NULL)
 					   : sql_code_take_try(db, w->email, NULL);
 	TRY(sql_code_delete(db, w->email, NULL));
-	TRY(user_of_email(db, w->email, w->now_us, &user_id));
-	TRY(open_session(db, user_id, w->device, w->now_us, w->result));
+	TRY(person_of_proved_email(db, w->email, w->now_us, &user_id));
+	TRY(open_session(db, user_id, (struct opt_i64){0}, w->device, w->now_us, w->result));
 	w->result->handoff = NULL;
 	if (row.is_ide)
-		TRY(create_handoff(db, user_id, row.challenge, w->now_us, &w->result->handoff));
+		TRY(create_handoff(db, user_id, w->result->account.session_id, row.challenge,
+			w->now_us, &w->result->handoff));
 	w->is_right = true;
 	return 0;
 }
@@ -257,7 +241,7 @@ static int use_handoff_apply(struct db *db, void *arg)
 	TRY(sql_handoff_delete(db, hash, NULL));
 	if (row.expires_at_us <= w->now_us || !verifier_fits(db->arena, row.challenge, w->verifier))
 		return 0;
-	TRY(open_session(db, row.user_id, w->device, w->now_us, w->result));
+	TRY(open_session(db, row.user_id, row.mfa_at_us, w->device, w->now_us, w->result));
 	w->is_right = true;
 	return 0;
 }
@@ -288,7 +272,7 @@ static int identity_user(struct db *db, const struct identity *w, u64 *ret_user_
 		*ret_user_id = row.user_id;
 	if (rc != SQL_NONE)
 		return rc;
-	TRY(user_of_email(db, w->email, w->now_us, ret_user_id));
+	TRY(person_of_proved_email(db, w->email, w->now_us, ret_user_id));
 	rc = sql_identity_insert(db,
 		&(struct identity_insert_in){
 			.user_id = *ret_user_id,
@@ -306,7 +290,7 @@ static int identity_apply(struct db *db, void *arg)
 	u64 user_id;
 
 	TRY(identity_user(db, w, &user_id));
-	return create_handoff(db, user_id, w->challenge, w->now_us, &w->handoff);
+	return create_handoff(db, user_id, 0, w->challenge, w->now_us, &w->handoff);
 }
 
 int signin_with_identity(struct db *db, const char *provider, const char *subject,

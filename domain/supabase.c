@@ -10,6 +10,7 @@
 #include "../fcgi/core/email.h"
 #include "../fcgi/core/str.h"
 #include "../fcgi/http/json.h"
+#include "person.h"
 
 enum { SKEW_S = 60, SUBJECT_CHARS = 36, TIME_MAX_S = INT32_MAX };
 
@@ -125,6 +126,7 @@ static const char *check_claims(struct arena *a, const struct supabase_project *
 	if (!read_subject(a, claims, ret->subject_hash))
 		return "no usable sub";
 	ret->issued_at_us = S_TO_US(iat_s);
+	ret->has_second_factor = claim_is(a, claims, "aal", "aal2");
 	return NULL;
 }
 
@@ -180,19 +182,10 @@ struct opening {
 /* The user who has a proved address, or a new one. */
 static int user_for(struct db *db, const struct opening *w, u64 *ret_user_id)
 {
-	const struct supabase_claims *c = w->claims;
-	struct user_by_email_row row;
-
-	if (!c->email_is_proved)
+	if (!w->claims->email_is_proved)
 		return sql_user_insert_nameless(
 			db, public_id(db->arena, "usr_"), w->now_us, ret_user_id);
-	int rc = sql_user_by_email(db, c->email, &row);
-	if (rc == 0)
-		*ret_user_id = row.user_id;
-	if (rc != SQL_NONE)
-		return rc;
-	/* SQL_CONFLICT: taken meanwhile, by a row that this transaction may not see yet. */
-	return sql_user_insert(db, public_id(db->arena, "usr_"), c->email, w->now_us, ret_user_id);
+	return person_of_proved_email(db, w->claims->email, w->now_us, ret_user_id);
 }
 
 static int open_apply(struct db *db, void *arg)
@@ -244,7 +237,7 @@ static int find_or_open(
 /* What a newer token says of the address: noted, and given to a user without one once it is proved.
  * Where somebody else has it, that stays so: accounts are not merged. */
 static int follow_email(
-	struct db *db, const struct supabase_claims *c, struct supabase_caller_row *row)
+	struct db *db, const struct supabase_claims *c, i64 now_us, struct supabase_caller_row *row)
 {
 	struct sql_bytes subject = {c->subject_hash, sizeof(c->subject_hash)};
 
@@ -257,7 +250,7 @@ static int follow_email(
 		return 0;
 	}
 	if (row->email == NULL && c->email_is_proved) {
-		int rc = sql_user_prove_email(db, c->email, (u64)row->user_id.value, NULL);
+		int rc = sql_user_prove_email(db, c->email, now_us, (u64)row->user_id.value, NULL);
 		if (rc != 0 && rc != SQL_CONFLICT)
 			return rc;
 		row->email = rc == 0 ? c->email : NULL;
@@ -271,5 +264,5 @@ int supabase_account(struct db *db, const struct supabase_claims *claims, i64 no
 	TRY(find_or_open(db, claims, now_us, ret));
 	if (ret->suspended_at_us.has)
 		return fail(db->fail, E_SUSPENDED, NULL);
-	return follow_email(db, claims, ret);
+	return follow_email(db, claims, now_us, ret);
 }

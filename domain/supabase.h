@@ -30,6 +30,7 @@ struct supabase_claims {
 	unsigned char subject_hash[32];
 	const char *email; /* normalised, or NULL */
 	bool email_is_proved;
+	bool has_second_factor; /* its `aal` is aal2 */
 	i64 issued_at_us;
 };
 

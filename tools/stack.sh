@@ -66,6 +66,7 @@ config_text() {
 		public_url = $ORIGIN
 		state_dir = $STATE
 		config_key = $(random_hex 32)
+		encryption_key = $(head -c 32 /dev/urandom | base64)
 		sandbox = yes
 
 		[database]

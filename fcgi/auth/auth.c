@@ -29,5 +29,8 @@ int auth_check(struct req *r)
 	if (r->route->auth == AUTH_NONE)
 		return 0;
 	r->caller.kind = r->route->auth;
-	return r->family->authenticate(r);
+	TRY(r->family->authenticate(r));
+	if (r->caller.mfa_pending && (r->route->flags & MFA_EXEMPT) == 0)
+		return fail(r->fail, E_MFA_REQUIRED, NULL);
+	return 0;
 }

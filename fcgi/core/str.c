@@ -91,6 +91,17 @@ size_t json_plain(const char *text, size_t length)
 	return (size_t)(p - text);
 }
 
+char *utf8_clipped(struct arena *a, const char *text, size_t max)
+{
+	size_t n = 0, length;
+
+	if (text == NULL)
+		return NULL;
+	while ((length = utf8_sequence(text + n, strlen(text + n))) > 0 && n + length <= max)
+		n += length;
+	return arena_strndup(a, text, n);
+}
+
 size_t utf8_count(const char *text)
 {
 	size_t n = 0;

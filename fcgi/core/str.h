@@ -8,6 +8,9 @@
  * no surrogates, nothing above U+10FFFF (RFC 3629). */
 size_t utf8_sequence(const char *p, size_t length);
 bool utf8_valid(const char *p, size_t length);
+/* The well-formed start of foreign text, at most max bytes, cut between characters; NULL stays
+ * NULL. */
+char *utf8_clipped(struct arena *a, const char *text, size_t max);
 /* Characters of valid UTF-8. */
 size_t utf8_count(const char *text);
 /* How many bytes from text on stand for themselves in a JSON string: printable ASCII without quote

@@ -36,6 +36,9 @@ extern const struct dialect dialect_product;
 /* {"error": text, "code": code, "request_id": id, ...}: gateway.md 0.2. */
 extern const struct dialect dialect_gateway;
 
+/* {"category": category, "message": text, ...}: account.md section 1. */
+extern const struct dialect dialect_account;
+
 /* {"type": "error", "error": {"type": type, "message": text}, ...}: Anthropic's
  * (upstreams.md 11.3).
  */

@@ -245,6 +245,8 @@ static bool content_type_is(const struct req *r, const char *wanted)
 /* Some families take a body without a type for JSON. nginx passes an absent field as empty text. */
 static bool may_lack_type(const struct req *r)
 {
+	if (r->family != NULL && r->family->any_type)
+		return true;
 	return r->family != NULL && r->family->untyped_json &&
 	       (r->content_type == NULL || r->content_type[0] == '\0');
 }
@@ -294,10 +296,12 @@ static int bind_body(struct req *r)
 {
 	if (!has_body_fields(r->route->in) || (r->route->flags & RAW_BODY) != 0)
 		return 0;
-	if ((r->route->flags & FORM) == 0)
+	bool is_form = content_type_is(r, "application/x-www-form-urlencoded");
+	bool may_be_form = (r->route->flags & (FORM | FORM_OR_JSON)) != 0;
+	if (!may_be_form || (!is_form && (r->route->flags & FORM_OR_JSON) != 0))
 		return bind_json(r);
 	TRY(req_body(r));
-	if (r->body_length > 0 && !content_type_is(r, "application/x-www-form-urlencoded"))
+	if (r->body_length > 0 && !is_form)
 		return fail(r->fail, E_UNSUPPORTED_MEDIA_TYPE, "Send the body as a form.");
 	if (r->body != NULL && strlen(r->body) != r->body_length)
 		return fail(r->fail, E_BAD_REQUEST, NULL);

@@ -96,6 +96,30 @@ int resp_redirect(struct req *r, const char *location)
 	return resp_empty(r, 302);
 }
 
+static bool is_secure(const struct req *r)
+{
+	return str_starts(r->worker->options->public_url, "https://");
+}
+
+void resp_cookie(struct req *r, const char *name, const char *value, i64 expires_at_us)
+{
+	struct buf b;
+
+	buf_init(&b, r->arena, 256);
+	buf_printf(&b, "%s=%s; Path=/", name, value);
+	if (expires_at_us != 0)
+		buf_printf(&b, "; Expires=%s", clock_http_date(r->arena, expires_at_us));
+	buf_printf(&b, "; HttpOnly%s; SameSite=Lax", is_secure(r) ? "; Secure" : "");
+	resp_header(r, "Set-Cookie", b.data);
+}
+
+void resp_cookie_clear(struct req *r, const char *name)
+{
+	resp_header(r, "Set-Cookie",
+		arena_printf(r->arena, "%s=; Path=/; Max-Age=0; HttpOnly%s; SameSite=Lax", name,
+			is_secure(r) ? "; Secure" : ""));
+}
+
 const char *resp_tag_of(struct arena *a, const char *body, size_t length)
 {
 	struct sha256 hash = sha256(body, length);

@@ -31,6 +31,11 @@ int resp_redirect(struct req *r, const char *location);
 void resp_header(struct req *r, const char *name, const char *value);
 /* The same, and also on the error that the request may end with. */
 void resp_header_kept(struct req *r, const char *name, const char *value);
+/* A cookie for all paths, out of the reach of scripts and of other sites' forms (Path=/; HttpOnly;
+ * SameSite=Lax), Secure where the public URL is https. expires_at_us 0: until the browser ends. */
+void resp_cookie(struct req *r, const char *name, const char *value, i64 expires_at_us);
+/* Makes the browser forget it. */
+void resp_cookie_clear(struct req *r, const char *name);
 /* ETag of the body that is ready, and 304 when the client has it (RFC 9110 section 13.1.2). */
 int resp_etag(struct req *r);
 /* The same with a tag that was made before, by resp_tag_of(). */

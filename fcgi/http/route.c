@@ -19,7 +19,8 @@ struct node {
 	const struct family *family;
 	const struct route *route[METHOD_MAX];
 	size_t index[METHOD_MAX];
-	struct node *next; /* in its hash bucket, or in the list of paths with parameters */
+	struct node *rival; /* the same path of another family, which claims requests for it */
+	struct node *next;  /* in its hash bucket, or in the list of paths with parameters */
 };
 
 struct router {
@@ -181,9 +182,9 @@ static const char *pair_fault(const struct family *fa, const struct route *a,
 		return overlap(a->path, b->path) || rest_overlap(a, b)
 			       ? "matches some of the paths of"
 			       : NULL;
-	if (a->method == b->method)
+	if (a->method == b->method && fa == fb)
 		return "has the same method and shape as";
-	if (fa != fb)
+	if (fa != fb && fa->claims == NULL)
 		return "shares its path with another family:";
 	if (route_pool(fa, a) != route_pool(fb, b))
 		return "is in another pool than";
@@ -244,6 +245,10 @@ static void router_add(
 		list = &router->bucket[path_hash(route->path) & (router->n_buckets - 1)];
 	for (n = *list; n != NULL && !str_equal(n->path, route->path); n = n->next)
 		;
+	if (n != NULL && n->family != family) { /* a path that two families share */
+		list = &n->rival;
+		n = n->rival;
+	}
 	if (n == NULL) {
 		n = calloc(1, sizeof(*n));
 		if (n == NULL)
@@ -295,6 +300,7 @@ static void free_nodes(struct node *n)
 {
 	while (n != NULL) {
 		struct node *next = n->next;
+		free(n->rival);
 		free(n);
 		n = next;
 	}
@@ -375,6 +381,8 @@ int route_find(struct req *r)
 		return fail(r->fail, E_BAD_REQUEST, "The path has an encoded slash.");
 	if (n == NULL)
 		return fail(r->fail, E_NOT_FOUND, NULL);
+	if (n->rival != NULL && n->rival->family->claims(r))
+		n = n->rival;
 	r->family = n->family;
 	if (r->is_options || r->method == METHOD_MAX || n->route[r->method] == NULL)
 		r->allow = allowed_methods(r, n);
@@ -387,4 +395,9 @@ int route_find(struct req *r)
 	r->route = n->route[r->method];
 	r->route_index = n->index[r->method];
 	return 0;
+}
+
+int route_admit(struct req *r)
+{
+	return r->family->admit != NULL ? r->family->admit(r) : 0;
 }

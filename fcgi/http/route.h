@@ -31,6 +31,8 @@ enum route_flags {
 	REST = 128,	 /* its last parameter takes all that is left of the path, slashes too */
 	FORM = 32,	 /* the body is application/x-www-form-urlencoded */
 	RAW_BODY = 256,	 /* the handler reads the body itself; `in` describes it */
+	FORM_OR_JSON = 1024, /* the body is a form when it says so, else JSON */
+	MFA_EXEMPT = 512,    /* open to a credential whose second factor is pending */
 };
 
 enum { ROUTE_PARAMS_MAX = 4, ROUTE_ERRORS_MAX = 6, BODY_DEFAULT_BYTES = 64 * 1024 };
@@ -82,12 +84,19 @@ struct family {
 	enum pool pool;
 	enum limit_id limit; /* every route with a limit counts against this one, too */
 	bool untyped_json;   /* a body without Content-Type is taken for JSON */
+	bool any_type;	     /* a body of whatever Content-Type is taken for JSON */
+	bool no_cors;	     /* scripts of other origins are told nothing */
 	bool fault_paths;    /* a fault is named with its place: "events[2].name" */
 	/* Header fields beyond the usual that scripts of allowed origins may send and read;
 	 * "x-stainless-*" in the former stands for all that begin so. NULL: none */
 	const char *cors_allow, *cors_expose;
 	const struct route *route;
 	size_t n_routes;
+	/* Of a family that shares paths with another one: whether a request for such a path is its
+	 * own. NULL: it shares none as the second. */
+	bool (*claims)(const struct req *r);
+	/* Refuses a request before anything else is done with it; may be NULL. */
+	int (*admit)(struct req *r);
 	/* Resolves the credential that r->route->auth asks for and fills r->caller. */
 	int (*authenticate)(struct req *r);
 	/* Around the threads of every process that serves the family; may be NULL. start(): 0, or
@@ -122,5 +131,8 @@ const char *const *router_labels(const struct router *router, size_t *ret_n);
 /* Finds r->route, r->family, r->route_index and r->param for r->path and r->method.
  * 0, E_NOT_FOUND, or E_METHOD_NOT_ALLOWED with r->allow set. */
 int route_find(struct req *r);
+
+/* The family's admit(), where it has one. */
+int route_admit(struct req *r);
 
 #endif

@@ -10,9 +10,10 @@
 
 static int serve(struct req *r)
 {
-	TRY(req_parse(r));  /* method, path, headers */
-	TRY(route_find(r)); /* r->route, r->param; 404, 405 */
-	if (r->is_options)  /* a preflight; response.c adds what is allowed */
+	TRY(req_parse(r));   /* method, path, headers */
+	TRY(route_find(r));  /* r->route, r->param; 404, 405 */
+	TRY(route_admit(r)); /* what the family refuses outright: foreign origins */
+	if (r->is_options)   /* a preflight; response.c adds what is allowed */
 		return resp_empty(r, 204);
 	TRY(limit_check_address(r)); /* by r->route->limit, before anything costs; 429 */
 	TRY(auth_check(r));	     /* by r->route->auth; sets r->caller */

@@ -12,7 +12,7 @@ enum limit_id {
 	LIMIT_MAX
 };
 
-enum limit_key { LIMIT_KEY_IP, LIMIT_KEY_USER, LIMIT_KEY_EMAIL };
+enum limit_key { LIMIT_KEY_IP, LIMIT_KEY_USER, LIMIT_KEY_EMAIL, LIMIT_KEY_OTHER };
 
 enum limit_kind { LIMIT_SLIDING, LIMIT_FIXED };
 

@@ -1,6 +1,7 @@
 /* Who calls the gateway (gateway.md 0.1). */
 #include "../../fcgi/auth/auth.h"
 #include "../../domain/ide_token.h"
+#include "../../domain/person.h"
 #include "../../domain/session.h"
 #include "../../domain/supabase.h"
 #include "../../fcgi/auth/jwt.h"
@@ -19,6 +20,7 @@ static int by_session(struct req *r, const char *token, struct gateway_account *
 
 	TRY(session_resolve(&r->db, token, r->remote_addr, r->now_us, &row));
 	r->caller.session_id = row.session_id;
+	r->caller.mfa_pending = person_mfa_pending(row.mfa_since_us, row.mfa_at_us);
 	*ret = (struct gateway_account){
 		.user_id = row.user_id,
 		.credential = GATEWAY_SESSION,
@@ -36,6 +38,7 @@ static int by_ide_token(struct req *r, const char *token, struct gateway_account
 	struct ide_token_caller_row row;
 
 	TRY(ide_token_resolve(&r->db, token, r->now_us, &row));
+	r->caller.mfa_pending = person_mfa_pending(row.mfa_since_us, row.mfa_at_us);
 	*ret = (struct gateway_account){
 		.user_id = row.user_id,
 		.credential = GATEWAY_IDE_TOKEN,
@@ -56,6 +59,7 @@ static int by_jwt(struct req *r, const char *token, struct gateway_account *ret)
 	TRY(supabase_verify(
 		r->net, r->worker->options, token, r->now_us, r->arena, r->fail, &claims));
 	TRY(supabase_account(&r->db, &claims, r->now_us, &row));
+	r->caller.mfa_pending = row.mfa_since_us.has && !claims.has_second_factor;
 	*ret = (struct gateway_account){
 		.user_id = (u64)row.user_id.value,
 		.credential = GATEWAY_JWT,

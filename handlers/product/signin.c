@@ -1,6 +1,7 @@
 /* Signing in with a code from an e-mail, hand-off to the IDE, signing out (product.md section 2).
  */
 #include "../../domain/signin.h"
+#include "../../domain/person.h"
 
 #include <string.h>
 
@@ -27,6 +28,7 @@ int product_authenticate(struct req *r)
 	TRY(session_resolve(&r->db, token, r->remote_addr, r->now_us, row));
 	r->caller.user_id = row->user_id;
 	r->caller.session_id = row->session_id;
+	r->caller.mfa_pending = person_mfa_pending(row->mfa_since_us, row->mfa_at_us);
 	r->caller.account = row;
 	return 0;
 }

@@ -4,17 +4,18 @@
 -- A token and its user in one indexed read.
 -- in:  token_hash bytes(32)
 -- out: ide_token_id u64, expires_at_us i64, last_used_at_us i64, user_id u64, public_id str(28), email str(254)?,
---      display_name str(80)?, plan str(32), created_at_us i64, suspended_at_us i64?
+--      display_name str(80)?, plan str(32), created_at_us i64, suspended_at_us i64?,
+--      mfa_since_us i64?, mfa_at_us i64?
 SELECT t.ide_token_id, t.expires_at_us, t.last_used_at_us, u.user_id, u.public_id, u.email, u.display_name, u.plan,
-	u.created_at_us, u.suspended_at_us
+	u.created_at_us, u.suspended_at_us, u.mfa_since_us, t.mfa_at_us
 FROM ide_token t JOIN users u ON u.user_id = t.user_id
 WHERE t.token_hash = ? AND u.deleted_at_us IS NULL;
 
 -- ide_token_insert :insert
 -- in:  public_id str(28), user_id u64, token_hash bytes(32), name str(80)?, created_at_us i64, last_used_at_us i64,
---      expires_at_us i64
-INSERT INTO ide_token (public_id, user_id, token_hash, name, created_at_us, last_used_at_us, expires_at_us)
-VALUES (?, ?, ?, ?, ?, ?, ?);
+--      expires_at_us i64, mfa_at_us i64?
+INSERT INTO ide_token (public_id, user_id, token_hash, name, created_at_us, last_used_at_us, expires_at_us, mfa_at_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- ide_token_slide :exec
 -- in:  last_used_at_us i64, expires_at_us i64, ide_token_id u64
@@ -48,9 +49,9 @@ DELETE FROM ide_token WHERE expires_at_us < ? ORDER BY expires_at_us LIMIT 1000;
 -- A person of a Supabase project with their user, where there is one.
 -- in:  subject_hash bytes(32)
 -- out: closed_at_us i64?, claimed_email str(254)?, user_id u64?, public_id str(28)?, email str(254)?,
---      display_name str(80)?, plan str(32)?, created_at_us i64?, suspended_at_us i64?
+--      display_name str(80)?, plan str(32)?, created_at_us i64?, suspended_at_us i64?, mfa_since_us i64?
 SELECT i.closed_at_us, i.email AS claimed_email, u.user_id, u.public_id, u.email, u.display_name, u.plan, u.created_at_us,
-	u.suspended_at_us
+	u.suspended_at_us, u.mfa_since_us
 FROM supabase_identity i LEFT JOIN users u ON u.user_id = i.user_id AND u.deleted_at_us IS NULL
 WHERE i.subject_hash = ?;
 
@@ -79,8 +80,8 @@ INSERT INTO users (public_id, created_at_us) VALUES (?, ?);
 
 -- user_prove_email :exec unique
 -- An address that has been proved to belong to a user without one. SQL_CONFLICT when somebody has it.
--- in:  email str(254), user_id u64
-UPDATE users SET email = ? WHERE user_id = ? AND email IS NULL AND deleted_at_us IS NULL;
+-- in:  email str(254), email_verified_at_us i64, user_id u64
+UPDATE users SET email = ?, email_verified_at_us = ? WHERE user_id = ? AND email IS NULL AND deleted_at_us IS NULL;
 
 -- user_suspend :exec
 -- in:  suspended_at_us i64?, email str(254)

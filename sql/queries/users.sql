@@ -3,13 +3,22 @@
 -- user_by_email :one
 -- The user that a verified e-mail address signs in.
 -- in:  email str(254)
--- out: user_id u64
-SELECT user_id FROM users WHERE email = ?;
+-- out: user_id u64, email_verified_at_us i64?
+SELECT user_id, email_verified_at_us FROM users WHERE email = ?;
 
 -- user_insert :insert unique
 -- A new user. SQL_CONFLICT when the address has just been taken.
--- in:  public_id str(28), email str(254), created_at_us i64
-INSERT INTO users (public_id, email, created_at_us) VALUES (?, ?, ?);
+-- in:  public_id str(28), email str(254), email_verified_at_us i64?, display_name str(80)?, created_at_us i64
+INSERT INTO users (public_id, email, email_verified_at_us, display_name, created_at_us) VALUES (?, ?, ?, ?, ?);
+
+-- user_verify :exec
+-- The address has been proved.
+-- in:  email_verified_at_us i64, user_id u64
+UPDATE users SET email_verified_at_us = ? WHERE user_id = ? AND email_verified_at_us IS NULL;
+
+-- user_set_mfa :exec
+-- in:  mfa_since_us i64?, user_id u64
+UPDATE users SET mfa_since_us = ? WHERE user_id = ?;
 
 -- user_lock :one
 -- Locks a user for the rest of the transaction.
@@ -26,7 +35,7 @@ WHERE user_id = ?;
 -- user_erase :exec
 -- Forgets the person; orders keep pointing at the row.
 -- in:  deleted_at_us i64, user_id u64
-UPDATE users SET email = NULL, display_name = NULL, plan = 'free', overage_enabled = FALSE, deleted_at_us = ?
+UPDATE users SET email = NULL, email_verified_at_us = NULL, display_name = NULL, mfa_since_us = NULL, plan = 'free', overage_enabled = FALSE, deleted_at_us = ?
 WHERE user_id = ?;
 
 -- identity_find :one

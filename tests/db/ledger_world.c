@@ -19,9 +19,15 @@ u64 world_user(struct support *s)
 	u64 id;
 
 	support_expect(s,
-		sql_user_insert(&s->db, public_id(&s->arena, "usr_"),
-			arena_printf(&s->arena, "%s@example.org", random_token(&s->arena)),
-			WORLD_NOW, &id),
+		sql_user_insert(&s->db,
+			&(struct user_insert_in){
+				.public_id = public_id(&s->arena, "usr_"),
+				.email = arena_printf(
+					&s->arena, "%s@example.org", random_token(&s->arena)),
+				.email_verified_at_us = {true, WORLD_NOW},
+				.created_at_us = WORLD_NOW,
+			},
+			&id),
 		0, NULL);
 	return id;
 }

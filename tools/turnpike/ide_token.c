@@ -44,7 +44,8 @@ static int create(struct command_context *c, int argc, char **argv)
 		return status;
 	if (name != NULL && (!utf8_valid(name, strlen(name)) || utf8_count(name) > NAME_CHARS_MAX))
 		return command_usage(usage);
-	if (ide_token_mint(&c->db, user_id, name, clock_now_us(), &token) != 0)
+	if (ide_token_mint(&c->db, user_id, name, (struct opt_i64){true, clock_now_us()},
+		    clock_now_us(), &token) != 0)
 		return command_failed(c, "The token could not be made");
 	printf("%s\n", token.token);
 	return EXIT_FINE;

@@ -130,11 +130,15 @@ static void write_regex(const struct route *route, FILE *out)
 	fputs("/?$", out);
 }
 
-static bool is_first_of_path(const struct family *family, size_t i)
+/* A path that two families share has the settings of the first. */
+static bool is_first_of_path(size_t f, size_t i)
 {
-	for (size_t j = 0; j < i; j++)
-		if (str_equal(family->route[j].path, family->route[i].path))
-			return false;
+	const char *path = families[f]->route[i].path;
+
+	for (size_t g = 0; g <= f; g++)
+		for (size_t j = 0; j < (g == f ? i : families[g]->n_routes); j++)
+			if (str_equal(families[g]->route[j].path, path))
+				return false;
 	return true;
 }
 
@@ -199,7 +203,7 @@ static void write_routes(const struct options *o, struct arena *arena, FILE *out
 	for (size_t f = 0; families[f] != NULL; f++)
 		for (size_t i = 0; i < families[f]->n_routes; i++) {
 			struct place p = place_of(families[f], &families[f]->route[i]);
-			if (!is_first_of_path(families[f], i) || !nginx_serves(o, p.pool))
+			if (!is_first_of_path(f, i) || !nginx_serves(o, p.pool))
 				continue;
 			if (strchr(p.route->path, '{') != NULL) {
 				with_params[n++] = p;

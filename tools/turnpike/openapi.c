@@ -226,7 +226,7 @@ static void put_operation(const struct family *family, const struct route *route
 	buf_json(out, route->summary);
 	if (route->auth == AUTH_NONE)
 		buf_str(out, ",\"security\":[]");
-	else if (route->auth == AUTH_OPTIONAL)
+	else if (route->auth == AUTH_OPTIONAL || route->auth == AUTH_ACCOUNT_OPTIONAL)
 		buf_printf(out, ",\"security\":[{},{\"%s\":[]}]", auth_table[route->auth].scheme);
 	else
 		buf_printf(out, ",\"security\":[{\"%s\":[]}]", auth_table[route->auth].scheme);
@@ -247,33 +247,53 @@ static void put_operation(const struct family *family, const struct route *route
 	buf_str(out, "}}");
 }
 
+/* Whether a row before this one, in the order of the tables, has its path; and its method, if
+ * asked. */
+static bool is_told(size_t f, size_t i, bool with_method)
+{
+	const struct route *route = &families[f]->route[i];
+
+	for (size_t g = 0; g <= f; g++)
+		for (size_t j = 0; j < (g == f ? i : families[g]->n_routes); j++) {
+			const struct route *other = &families[g]->route[j];
+			if (str_equal(other->path, route->path) &&
+				(!with_method || other->method == route->method))
+				return true;
+		}
+	return false;
+}
+
+/* All methods of a path. Where two families share one, the document has the first family's: a path
+ * can be described once. */
+static void put_path(const char *path, struct components *c, struct arena *a, struct buf *out)
+{
+	bool first = true;
+
+	buf_json(out, path);
+	for (size_t f = 0; families[f] != NULL; f++)
+		for (size_t i = 0; i < families[f]->n_routes; i++) {
+			if (!str_equal(families[f]->route[i].path, path) || is_told(f, i, true))
+				continue;
+			buf_str(out, first ? ":{" : ",");
+			first = false;
+			put_operation(families[f], &families[f]->route[i], c, a, out);
+		}
+	buf_char(out, '}');
+}
+
 static void put_paths(struct components *c, struct arena *a, struct buf *out)
 {
-	bool first_path = true;
+	bool first = true;
 
-	for (size_t f = 0; families[f] != NULL; f++) {
-		const struct family *family = families[f];
-		for (size_t i = 0; i < family->n_routes; i++) {
-			bool seen = (family->route[i].flags & HIDDEN) != 0;
-			for (size_t j = 0; j < i; j++)
-				seen = seen ||
-				       str_equal(family->route[j].path, family->route[i].path);
-			if (seen)
+	for (size_t f = 0; families[f] != NULL; f++)
+		for (size_t i = 0; i < families[f]->n_routes; i++) {
+			const struct route *route = &families[f]->route[i];
+			if ((route->flags & HIDDEN) != 0 || is_told(f, i, false))
 				continue;
-			buf_str(out, first_path ? "" : ",");
-			first_path = false;
-			buf_json(out, family->route[i].path);
-			bool first = true;
-			for (size_t j = i; j < family->n_routes; j++) {
-				if (!str_equal(family->route[j].path, family->route[i].path))
-					continue;
-				buf_str(out, first ? ":{" : ",");
-				first = false;
-				put_operation(family, &family->route[j], c, a, out);
-			}
-			buf_char(out, '}');
+			buf_str(out, first ? "" : ",");
+			first = false;
+			put_path(route->path, c, a, out);
 		}
-	}
 }
 
 static void put_tags(struct buf *out)
@@ -318,9 +338,12 @@ void openapi_write(const struct options *options, struct arena *arena, struct bu
 	for (size_t i = AUTH_NONE + 1; i < AUTH_MAX; i++) {
 		if (i > 0 && str_equal(auth_table[i].scheme, auth_table[i - 1].scheme))
 			continue; /* kinds with the same scheme are neighbours */
-		buf_printf(out,
-			"%s\"%s\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":",
-			i > AUTH_NONE + 1 ? "," : "", auth_table[i].scheme);
+		buf_printf(out, "%s\"%s\":{%s,\"description\":", i > AUTH_NONE + 1 ? "," : "",
+			auth_table[i].scheme,
+			str_equal(auth_table[i].scheme, "cookie")
+				? "\"type\":\"apiKey\",\"in\":\"cookie\","
+				  "\"name\":\"authjs.session-token\""
+				: "\"type\":\"http\",\"scheme\":\"bearer\"");
 		buf_json(out, auth_table[i].text);
 		buf_char(out, '}');
 	}

@@ -19,8 +19,14 @@ static int add(struct command_context *c, const char *address)
 		fprintf(stderr, "%s is not an e-mail address.\n", address);
 		return EXIT_USAGE;
 	}
-	int rc = sql_user_insert(
-		&c->db, public_id(&c->arena, "usr_"), email, clock_now_us(), &user_id);
+	int rc = sql_user_insert(&c->db,
+		&(struct user_insert_in){
+			.public_id = public_id(&c->arena, "usr_"),
+			.email = email,
+			.email_verified_at_us = {true, clock_now_us()},
+			.created_at_us = clock_now_us(),
+		},
+		&user_id);
 	if (rc != 0 && rc != SQL_CONFLICT)
 		return command_failed(c, "The account was not made");
 	puts(rc == 0 ? "Done." : "It is there already.");

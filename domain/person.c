@@ -1,0 +1,46 @@
+/* E-mail addresses and the people behind them. */
+#include "person.h"
+
+#include "../fcgi/core/crypto.h"
+
+int person_sign_out_everywhere(struct db *db, u64 user_id, const char *email)
+{
+	TRY(sql_session_end_all(db, user_id, NULL));
+	TRY(sql_web_session_end_all(db, user_id, NULL));
+	TRY(sql_ide_token_erase(db, user_id, NULL));
+	TRY(sql_handoff_erase(db, user_id, NULL));
+	TRY(sql_device_login_erase(db, user_id, NULL));
+	TRY(sql_ide_login_erase(db, user_id, NULL));
+	return email != NULL ? sql_code_delete(db, email, NULL) : 0;
+}
+
+/* The address was claimed, never proved, and now somebody else has proved it. */
+static int take_over(struct db *db, u64 user_id, i64 now_us)
+{
+	TRY(person_sign_out_everywhere(db, user_id, NULL));
+	TRY(sql_password_erase(db, user_id, NULL));
+	TRY(sql_email_token_erase(db, user_id, NULL));
+	TRY(sql_second_factor_erase(db, user_id, NULL));
+	TRY(sql_recovery_code_erase(db, user_id, NULL));
+	TRY(sql_user_set_mfa(db, (struct opt_i64){0}, user_id, NULL));
+	return sql_user_verify(db, now_us, user_id, NULL);
+}
+
+int person_of_proved_email(struct db *db, const char *email, i64 now_us, u64 *ret_user_id)
+{
+	struct user_by_email_row row;
+	int rc = sql_user_by_email(db, email, &row);
+
+	if (rc == SQL_NONE)
+		return sql_user_insert(db,
+			&(struct user_insert_in){
+				.public_id = public_id(db->arena, "usr_"),
+				.email = email,
+				.email_verified_at_us = {true, now_us},
+				.created_at_us = now_us,
+			},
+			ret_user_id);
+	TRY(rc);
+	*ret_user_id = row.user_id;
+	return row.email_verified_at_us.has ? 0 : take_over(db, row.user_id, now_us);
+}

@@ -1,0 +1,245 @@
+/* The routes of Auth.js that scripts and its browser functions use (account.md section 2.2). */
+#include <string.h>
+
+#include "../../domain/password.h"
+#include "../../domain/password_signin.h"
+#include "../../fcgi/core/clock.h"
+#include "../../fcgi/core/crypto.h"
+#include "../../fcgi/core/email.h"
+#include "../../fcgi/core/str.h"
+#include "../../fcgi/http/request.h"
+#include "../../fcgi/http/response.h"
+#include "../../fcgi/limit/limit.h"
+#include "account.h"
+
+enum { CSRF_CHARS = 64, URL_MAX = 2000 };
+
+/* What makes a token ours: nobody else can plant a cookie that fits. */
+static const char *csrf_mac(struct req *r, const char *token)
+{
+	const char *key = r->worker->options->config_key;
+	const char *text = arena_printf(r->arena, "csrf\n%s", token);
+	struct sha256 mac = hmac_sha256(key, strlen(key), text, strlen(text));
+
+	return hex_encode(r->arena, mac.byte, sizeof(mac.byte));
+}
+
+/* The token of the cookie, `<token>|<mac>` with its bar percent-encoded; NULL: absent or not ours.
+ */
+static const char *csrf_of_cookie(struct req *r)
+{
+	const char *cookie = req_cookie(r, account_csrf_cookie(r));
+	char *value = cookie != NULL ? form_decode(r->arena, cookie, strlen(cookie)) : NULL;
+
+	if (value == NULL || strlen(value) != 2 * CSRF_CHARS + 1 || value[CSRF_CHARS] != '|')
+		return NULL;
+	value[CSRF_CHARS] = '\0';
+	return equal_ct(value + CSRF_CHARS + 1, csrf_mac(r, value), CSRF_CHARS) ? value : NULL;
+}
+
+static const char *origin_of_site(const struct req *r)
+{
+	return r->worker->options->public_url;
+}
+
+struct account_csrf {
+	const char *csrf_token;
+};
+SCHEMA(account_csrf, STR(account_csrf, csrf_token, REQUIRED, .json = "csrfToken"));
+
+int account_csrf(struct req *r, const void *in, void *out_)
+{
+	struct account_csrf *out = out_;
+	unsigned char bytes[CSRF_CHARS / 2];
+
+	(void)in;
+	out->csrf_token = csrf_of_cookie(r);
+	if (out->csrf_token == NULL) {
+		random_bytes(bytes, sizeof(bytes));
+		out->csrf_token = hex_encode(r->arena, bytes, sizeof(bytes));
+		resp_cookie(r, account_csrf_cookie(r),
+			arena_printf(r->arena, "%s%%7C%s", out->csrf_token,
+				csrf_mac(r, out->csrf_token)),
+			0);
+	}
+	if (req_cookie(r, account_callback_cookie(r)) == NULL)
+		resp_cookie(
+			r, account_callback_cookie(r), url_encode(r->arena, origin_of_site(r)), 0);
+	r->response.cache_control = "private, no-cache, no-store";
+	return 0;
+}
+
+int account_providers(struct req *r, const void *in, void *out)
+{
+	const char *site = origin_of_site(r);
+	const char *body = arena_printf(r->arena,
+		"{\"credentials\":{\"id\":\"credentials\",\"name\":\"Credentials\","
+		"\"type\":\"credentials\",\"signinUrl\":\"%s/api/auth/signin/credentials\","
+		"\"callbackUrl\":\"%s/api/auth/callback/credentials\"}}\n",
+		site, site);
+
+	(void)in, (void)out;
+	return resp_text(r, 200, "application/json; charset=utf-8", body, strlen(body));
+}
+
+struct account_session_user {
+	const char *name, *email, *image, *id;
+	i64 auth_at;
+	bool requires_2fa;
+};
+SCHEMA(account_session_user, STR(account_session_user, name, REQUIRED, NULLABLE),
+	STR(account_session_user, email, REQUIRED, NULLABLE),
+	STR(account_session_user, image, REQUIRED, NULLABLE),
+	STR(account_session_user, id, REQUIRED),
+	I64(account_session_user, auth_at, REQUIRED, .json = "authAt",
+		DOC("Of the sign-in, milliseconds since 1970")),
+	BOOL(account_session_user, requires_2fa, REQUIRED, .json = "requires2FA",
+		DOC("The account has a second factor")));
+
+struct account_session {
+	struct account_session_user *user;
+	const char *expires;
+};
+SCHEMA(account_session, OBJECT(account_session, user, account_session_user, REQUIRED),
+	STR(account_session, expires, REQUIRED, DOC("ISO 8601")));
+
+/* Signed out: the JSON text null, as Auth.js says it. */
+static int no_session(struct req *r)
+{
+	if (req_cookie(r, account_session_cookie(r)) != NULL)
+		resp_cookie_clear(r, account_session_cookie(r));
+	return resp_text(r, 200, "application/json; charset=utf-8", "null\n", 5);
+}
+
+int account_session_get(struct req *r, const void *in, void *out_)
+{
+	const struct account_caller *caller = account_caller(r);
+	struct account_session *out = out_;
+
+	(void)in;
+	r->response.cache_control = "private, no-cache, no-store";
+	if (caller == NULL || caller->web == NULL)
+		return no_session(r);
+	out->expires = clock_iso8601_ms(r->arena, caller->web->expires_at_us);
+	out->user = arena_new(r->arena, struct account_session_user);
+	*out->user = (struct account_session_user){
+		.name = caller->display_name,
+		.email = caller->email,
+		.id = caller->public_id,
+		.auth_at = caller->auth_at_us / US_PER_MS,
+		.requires_2fa = caller->mfa_since_us.has,
+	};
+	resp_cookie(r, account_session_cookie(r), req_cookie(r, account_session_cookie(r)),
+		caller->web->expires_at_us);
+	return 0;
+}
+
+struct account_url {
+	const char *url;
+};
+SCHEMA(account_url, STR(account_url, url, REQUIRED, DOC("Where to go")));
+
+/* 302, or what a script asked for instead. */
+static int go(struct req *r, const char *url, struct account_url *out)
+{
+	const char *wants_text = req_header(r, "HTTP_X_AUTH_RETURN_REDIRECT");
+
+	if (wants_text == NULL || wants_text[0] == '\0')
+		return resp_redirect(r, url);
+	out->url = url;
+	return 0;
+}
+
+/* An address of this site: where its browser wanted to go, or the site. Others are dropped. */
+static const char *target(struct req *r, const char *wanted)
+{
+	const char *site = origin_of_site(r);
+	size_t length = strlen(site);
+
+	if (wanted == NULL)
+		return site;
+	for (const char *p = wanted; *p != '\0'; p++)
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || *p == '\\')
+			return site;
+	if (wanted[0] == '/' && wanted[1] != '/')
+		return arena_printf(r->arena, "%s%s", site, wanted);
+	if (strncmp(wanted, site, length) == 0 && strchr("/?#", wanted[length]) != NULL)
+		return wanted;
+	return site;
+}
+
+static const char *error_url(struct req *r, const char *error)
+{
+	return arena_printf(r->arena, "%s/signin?error=%s", origin_of_site(r), error);
+}
+
+static bool csrf_fits(struct req *r, const char *given)
+{
+	const char *token = csrf_of_cookie(r);
+
+	return token != NULL && given != NULL && strlen(given) == CSRF_CHARS &&
+	       equal_ct(given, token, CSRF_CHARS);
+}
+
+struct account_signin_in {
+	const char *csrf_token, *email, *password, *callback_url;
+};
+SCHEMA(account_signin_in, STR(account_signin_in, csrf_token, .max = 200, .json = "csrfToken"),
+	STR(account_signin_in, email, .max = 1000), STR(account_signin_in, password, .max = 1000),
+	STR(account_signin_in, callback_url, .max = URL_MAX, .json = "callbackUrl"));
+
+static int count_try(struct req *r, const char *email)
+{
+	TRY(limit_hit_address(r, LIMIT_PASSWORD_IP));
+	return limit_hit(r, LIMIT_PASSWORD_EMAIL,
+		arena_printf(r->arena, "%s:%s", r->remote_addr, email != NULL ? email : ""));
+}
+
+int account_password_signin(struct req *r, const void *in_, void *out)
+{
+	const struct account_signin_in *in = in_;
+	const char *token,
+		*email = in->email != NULL ? mail_address_normal(r->arena, in->email) : NULL;
+	struct password_signin signin = {r->worker->options, email,
+		in->password != NULL ? in->password : "", req_visitor(r), r->now_us};
+	struct credential_by_email_row who;
+
+	if (!csrf_fits(r, in->csrf_token))
+		return go(r, error_url(r, "MissingCSRF"), out);
+	TRY(count_try(r, email));
+	int rc = password_signin_check(&r->db, &signin, &who);
+	if (rc == 0)
+		rc = password_signin_web(
+			&r->db, &signin, &who, req_cookie(r, account_session_cookie(r)), &token);
+	if (rc == E_BAD_PASSWORD) {
+		fail_clear(r->fail);
+		return go(r, error_url(r, "CredentialsSignin&code=credentials"), out);
+	}
+	TRY(rc);
+	resp_cookie(r, account_session_cookie(r), token, r->now_us + S_TO_US(WEB_SESSION_S));
+	return go(r, target(r, in->callback_url), out);
+}
+
+struct account_signout_in {
+	const char *csrf_token, *callback_url;
+};
+SCHEMA(account_signout_in, STR(account_signout_in, csrf_token, .max = 200, .json = "csrfToken"),
+	STR(account_signout_in, callback_url, .max = URL_MAX, .json = "callbackUrl"));
+
+int account_signout(struct req *r, const void *in_, void *out)
+{
+	const struct account_signout_in *in = in_;
+	const char *token = req_cookie(r, account_session_cookie(r));
+	struct visitor visitor = req_visitor(r);
+
+	if (!csrf_fits(r, in->csrf_token))
+		return go(r, error_url(r, "MissingCSRF"), out);
+	if (token != NULL)
+		TRY(web_session_end(&r->db, token));
+	if (account_caller(r) != NULL)
+		TRY(audit_add(
+			&r->db, AUDIT_SIGNED_OUT, r->caller.user_id, NULL, &visitor, r->now_us));
+	resp_cookie_clear(r, account_session_cookie(r));
+	resp_cookie_clear(r, r->worker->options->account_mfa_cookie);
+	return go(r, target(r, in->callback_url), out);
+}
