@@ -1,7 +1,9 @@
 /* Passwords as a way in. */
 #include "password_signin.h"
 
-#include "../fcgi/core/str.h"
+#include <string.h>
+
+#include "../fcgi/core/crypto.h"
 #include "password.h"
 
 /* Refusals come after the hash was compared, so that they all take the same time. */
@@ -45,6 +47,11 @@ int password_signin_check(
 	return is_outdated ? rehash(db, in, ret) : 0;
 }
 
+static bool is_same(const char *a, const char *b)
+{
+	return strlen(a) == strlen(b) && equal_ct(a, b, strlen(a));
+}
+
 struct web {
 	const struct password_signin *in;
 	const struct credential_by_email_row *who;
@@ -60,7 +67,7 @@ static int web_apply(struct db *db, void *arg)
 
 	if (rc == 0)
 		rc = sql_password_get(db, w->who->user_id, &password);
-	if (rc == SQL_NONE || (rc == 0 && !str_equal(password.hash, w->who->hash)))
+	if (rc == SQL_NONE || (rc == 0 && !is_same(password.hash, w->who->hash)))
 		return fail(db->fail, E_BAD_PASSWORD, NULL);
 	TRY(rc);
 	if (w->old_token != NULL)

@@ -96,17 +96,17 @@ const char *mfa_cookie_make(struct arena *a, const struct options *options,
 bool mfa_cookie_fits(struct arena *a, const struct options *options, const char *value,
 	const struct web_session_caller_row *session, i64 now_us)
 {
-	const char *end = value != NULL ? strrchr(value, '.') : NULL, *p;
+	const char *dot = value != NULL ? strrchr(value, '.') : NULL;
 	i64 expires_ms;
 
-	if (end == NULL)
+	if (dot == NULL)
 		return false;
-	const char *fields = arena_strndup(a, value, (size_t)(end - value));
-	p = strrchr(fields, '.');
-	if (p == NULL || !str_to_i64(p + 1, &expires_ms) || expires_ms <= now_us / US_PER_MS)
+	const char *fields = arena_strndup(a, value, (size_t)(dot - value));
+	const char *last = strrchr(fields, '.');
+	if (last == NULL || !str_to_i64(last + 1, &expires_ms) || expires_ms <= now_us / US_PER_MS)
 		return false;
-	const char *expected = cookie_fields(a, session, expires_ms);
-	const char *mac = signature(a, options, expected, session);
-	return str_equal(fields, expected) && strlen(end + 1) == strlen(mac) &&
-	       equal_ct(end + 1, mac, strlen(mac));
+	fields = cookie_fields(a, session, expires_ms);
+	const char *expected =
+		arena_printf(a, "%s.%s", fields, signature(a, options, fields, session));
+	return strlen(value) == strlen(expected) && equal_ct(value, expected, strlen(expected));
 }

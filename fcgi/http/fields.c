@@ -58,7 +58,7 @@ static void put_preflight(const struct req *r, struct buf *b)
 
 static void put_cors(struct req *r, struct buf *b)
 {
-	if (r->route == NULL || r->family->no_cors)
+	if (r->route == NULL || r->family == NULL || r->family->no_cors)
 		return;
 	if ((r->route->flags & PUBLIC_CORS) != 0) {
 		buf_str(b, "Access-Control-Allow-Origin: *\r\n");

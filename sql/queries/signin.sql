@@ -24,7 +24,7 @@ DELETE FROM sign_in_code WHERE email = ?;
 DELETE FROM sign_in_code WHERE expires_at_us < ? ORDER BY expires_at_us LIMIT 1000;
 
 -- handoff_insert :exec
--- in:  handoff_hash bytes(32), user_id u64, challenge str(64)?, session_id i64?, expires_at_us i64
+-- in:  handoff_hash bytes(32), user_id u64, challenge str(64)?, session_id u64?, expires_at_us i64
 INSERT INTO handoff (handoff_hash, user_id, challenge, session_id, expires_at_us) VALUES (?, ?, ?, ?, ?);
 
 -- handoff_lock :one
