@@ -63,7 +63,7 @@ static void note_event(struct attempt *a, const struct chat_event *e)
 	case EVENT_TOOL_INPUT:
 	case EVENT_TOOL_START:
 		note_first_token(a->c);
-		r->relayed_bytes += (i64)e->length;
+		r->relayed_chars += e->length > 0 ? (i64)utf8_count(e->text) : 0;
 		break;
 	case EVENT_USAGE:
 		r->tokens = e->usage;
@@ -212,7 +212,7 @@ static void note_route(struct ai_call *c)
 	r->price = choice->route->price;
 	r->tokens = (struct token_counts){.input = 0};
 	r->has_first_token = false;
-	r->relayed_bytes = 0;
+	r->relayed_chars = 0;
 	c->has_usage = false;
 	set_text(r->provider, sizeof(r->provider), choice->route->provider->id);
 	set_text(r->upstream_model, sizeof(r->upstream_model), choice->route->upstream_model);
