@@ -282,7 +282,7 @@ static int judge(struct attempt *a, const struct net_result *n, bool *ret_retry)
 	if (a->client_left || n->end == NET_CLIENT_LEFT) {
 		c->end = AI_CALL_LEFT;
 		choice_done(&c->choice, CHOICE_UNKNOWN, 0);
-		return fail_cause(c->db->fail, E_UPSTREAM_ERROR, "the client left");
+		return fail(c->db->fail, E_CLIENT_LEFT, NULL);
 	}
 	if (n->end == NET_DONE && n->head.status < 300) {
 		if (rc == 0)

@@ -58,7 +58,7 @@ enum { QUIET_MS = 15000 };
  * E_MODEL_NOT_ALLOWED, E_INSUFFICIENT_BALANCE, E_UNAVAILABLE; then nothing is reserved. */
 int ai_call_begin(struct ai_call *c);
 /* Asks an upstream. 0: the answer was complete. Else why not, in db->fail; c->has_begun tells
- * whether the client has seen a part. */
+ * whether the client has seen a part. E_CLIENT_LEFT: nobody waits for it any more. */
 int ai_call_run(struct ai_call *c);
 /* Sets the price: c->record->cost is right from here on. After ai_call_run(), whatever it said. */
 void ai_call_price(struct ai_call *c);
