@@ -81,6 +81,9 @@ static struct req *refuse_greedy(struct worker *worker, struct arena *arena, str
 	r->family = copy.family;
 	r->route = copy.route;
 	r->route_index = copy.route_index;
+	r->request_id = copy.request_id; /* texts of the environment outlive the arena */
+	r->origin = copy.origin;
+	r->rate = copy.rate;
 	LOG(ERROR, "arena_full", LOG_TEXT("request_id", copy.request_id),
 		LOG_TEXT("route", copy.route != NULL ? copy.route->path : ""));
 	fail(r->fail, E_UNAVAILABLE, "This needs more memory than one request may have.");

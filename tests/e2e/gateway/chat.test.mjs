@@ -310,3 +310,14 @@ test("a completion in the same breath: the two routes are apart, their money is 
   assert.deepEqual([a.status, b.status], [200, 200]);
   assert.equal(await gateway.atRest(someone), 1000000n - cost("sandbox-chat", { input: 10, output: 3 }) - cost("codegrex-tab", { input: 10, output: 3 }));
 });
+
+test("a request that takes more memory than one may have: refused like any other, and nothing charged", async () => {
+  const someone = await gateway.person();
+  // Two bytes here, six for the model.
+  const content = "\b".repeat(9 * 1024 * 1024);
+  const { status, body, headers } = await ask({ model: "sandbox-chat", messages: [{ role: "user", content }] }, { who: someone });
+  assert.deepEqual([status, body.code, body.request_id], [503, "unavailable", headers["x-request-id"]]);
+  assert.match(headers["retry-after"], /^\d+$/);
+  assert.equal(headers["ratelimit-limit"], "30");
+  assert.equal(await gateway.atRest(someone), 100000000n);
+});
