@@ -208,10 +208,8 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([receipt.status, receipt.attempts, receipt.provider, receipt.cost],
         ["ok", 2, `${dialect}-${model}-2`, cost(body.model, { input: 21, output: 6 }, catalog)], fault);
       const records = await gateway.records(tag);
-      // On a connection that was kept and dies without an answer, libcurl asks once more on a new one.
-      const seen = records.map((r) => `${r.key.slice(0, 9)} ${r.state}`);
-      assert.deepEqual([...new Set(seen)], ["sandbox-a failed", "sandbox-b completed"], fault);
-      assert.ok(seen.length === 2 || (fault === "reset_at" && seen.length === 3), seen.join(", "));
+      // Also where a connection that was kept dies without an answer: as often as the receipt says.
+      assert.deepEqual(records.map((r) => `${r.key.slice(0, 9)} ${r.state}`), ["sandbox-a failed", "sandbox-b completed"], fault);
       for (const record of records) assert.equal(record.request_id, answer.headers["x-turnpike-receipt"], "both logs name the receipt");
     }
   });
