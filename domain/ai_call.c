@@ -155,6 +155,11 @@ static int on_quiet(void *arg)
 /* What this upstream is sent. */
 static int write_call(struct attempt *a, struct upstream_call *ret)
 {
+	static const enum key_header headers[] = {
+		[PROVIDER_BEARER] = KEY_BEARER,
+		[PROVIDER_X_API_KEY] = KEY_X_API_KEY,
+		[PROVIDER_NO_AUTH] = KEY_AS_USUAL,
+	};
 	const struct ai_call *c = a->c;
 	const struct model_route *route = c->choice.route;
 	const struct dialect_upstream *dialect = a->dialect;
@@ -168,6 +173,8 @@ static int write_call(struct attempt *a, struct upstream_call *ret)
 		.has_json_schema = c->model->has_json_schema,
 		.no_prefill = c->model->no_prefill,
 		.max_completion_tokens = route->provider->max_completion_tokens,
+		.key_header = headers[route->provider->auth],
+		.no_stream_usage = !route->provider->stream_usage,
 	};
 	struct arena *arena = c->db->arena;
 

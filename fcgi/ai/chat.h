@@ -142,6 +142,9 @@ struct chat_event {
 /* Receives events; a result other than 0 ends the reading and is handed through. */
 typedef int chat_sink(void *arg, const struct chat_event *event);
 
+/* In which header an upstream wants its key. */
+enum key_header { KEY_AS_USUAL, KEY_BEARER, KEY_X_API_KEY }; /* the first: as its dialect has it */
+
 /* What the catalog says of the model as this upstream knows it. */
 struct upstream_model {
 	const char *name;	    /* the upstream's */
@@ -152,7 +155,9 @@ struct upstream_model {
 	bool has_reasoning;	    /* reasoning_effort is understood */
 	bool max_completion_tokens; /* OpenAI's newer name of max_tokens is the one it takes */
 	bool has_json_schema;	    /* Anthropic: output_config.format is understood */
-	bool no_prefill;	    /* Anthropic: the last message must not be the assistant's */
+	enum key_header key_header;
+	bool no_stream_usage; /* OpenAI: stream_options is not understood */
+	bool no_prefill;      /* Anthropic: the last message must not be the assistant's */
 };
 
 enum { UPSTREAM_HEADERS_MAX = 8 };

@@ -30,6 +30,11 @@ for (const name of ["slow", "failing", "busy"]) withModel(catalog, `tab-${name}`
 withModel(catalog, "broken");
 withModel(catalog, "plain", { capabilities: ["chat", "streaming"] });
 withModel(catalog, "repriced", { multiplier: 1.5 });
+// Providers that want their key in another header than others of their dialect, and that know no stream_options.
+for (const [dialect, auth] of [["openai", "x-api-key"], ["anthropic", "bearer"]]) {
+  withModel(catalog, `${dialect}-own-ways`, { dialect, routes: 1 });
+  Object.assign(catalog.providers.at(-1), { auth, stream_usage: false });
+}
 
 let stack, gateway, person, swept;
 before(async () => {
@@ -212,6 +217,18 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(records.map((r) => `${r.key.slice(0, 9)} ${r.state}`), ["sandbox-a failed", "sandbox-b completed"], fault);
       for (const record of records) assert.equal(record.request_id, answer.headers["x-turnpike-receipt"], "both logs name the receipt");
     }
+  });
+
+  test(`${dialect}: a provider's own ways: the header of its key, and a stream that is not asked for its usage`, async () => {
+    const tag = unique("ways"), body = chat(`tokens=20 input=21 tag=${tag}`, { model: `${dialect}-own-ways` });
+    const answer = await gateway.stream(person, body);
+    assert.deepEqual([answer.status, said(answer.chunks)], [200, words(20)], answer.text);
+    const [record] = await gateway.records(tag), receipt = await gateway.receipt(answer);
+    assert.match(record.key, /^sandbox-a/);
+    assert.equal(record.key_header, dialect === "openai" ? "x-api-key" : "authorization");
+    // Anthropic's streams tell it unasked.
+    const tokens = dialect === "openai" ? [1, Math.ceil((body.messages[0].content.length + 12) / 4), Math.ceil(words(20).length / 4)] : [0, 21, 20];
+    assert.deepEqual([receipt.is_estimated, receipt.input_tokens, receipt.output_tokens], tokens);
   });
 
   test(`${dialect}: what upstreams answer is never the client's own 401 or 402, and costs nothing`, async () => {
