@@ -349,6 +349,7 @@ static int ask(struct ai_call *c, bool *ret_retry)
 int ai_call_run(struct ai_call *c)
 {
 	const struct call_budget b = call_budget(c->options, c->mode);
+	const struct arena_mark mark = arena_mark(c->db->arena);
 	bool retry = true;
 	int rc = fail(c->db->fail, E_UPSTREAM_OVERLOADED, NULL);
 
@@ -356,6 +357,7 @@ int ai_call_run(struct ai_call *c)
 		c->record->started_mono_us + (c->is_stream ? b.stream : b.whole) * US_PER_MS;
 	while (retry && choice_next(&c->choice, c->model)) {
 		fail_clear(c->db->fail);
+		arena_rewind(c->db->arena, mark); /* a prompt may be large, and is written anew */
 		rc = ask(c, &retry);
 		retry = retry && rc != 0 && !c->has_begun;
 	}

@@ -29,7 +29,7 @@ struct ai_call {
 	const char *model_name;	 /* as the client wrote it */
 	const struct chat *chat; /* one of these */
 	const struct fim *fim;
-	struct raw_call *raw; /* served only by upstreams of its dialect */
+	const struct raw_call *raw; /* served only by upstreams of its dialect */
 	bool is_stream;
 	bool is_free; /* nothing is reserved or charged; the answer is not looked into */
 	i64 input_bytes, n_images, max_tokens; /* max_tokens 0: the model's default */

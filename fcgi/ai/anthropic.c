@@ -271,18 +271,17 @@ static int write_chat(struct arena *a, const struct chat *chat, const struct ups
 	return 0;
 }
 
-static void write_raw(struct arena *a, struct raw_call *raw, const struct upstream_model *m,
+static void write_raw(struct arena *a, const struct raw_call *raw, const struct upstream_model *m,
 	const char *key, struct upstream_call *ret)
 {
 	enum { OTHER_NAME_BYTES = 256 };
 	const char *version = m->api_version != NULL ? m->api_version : DEFAULT_VERSION;
 
-	if (raw->rewritten.data == NULL)
-		buf_init(&raw->rewritten, a, raw->length + OTHER_NAME_BYTES);
-	raw->rewritten.length = 0;
-	anthropic_request_write(
-		raw->request, raw->body, raw->length, m->name, m->max_tokens, &raw->rewritten);
-	*ret = call_of(a, &raw->rewritten, raw->version != NULL ? raw->version : version,
+	struct buf b;
+
+	buf_init(&b, a, raw->length + OTHER_NAME_BYTES);
+	anthropic_request_write(raw->request, raw->body, raw->length, m->name, m->max_tokens, &b);
+	*ret = call_of(a, &b, raw->version != NULL ? raw->version : version,
 		raw->request->is_stream, m, key);
 	ret->below = raw->below;
 	if (raw->beta != NULL)

@@ -186,8 +186,8 @@ struct dialect_upstream {
 	int (*write_fim)(struct arena *a, const struct fim *fim, const struct upstream_model *m,
 		const char *key, struct upstream_call *ret, struct fail *fail);
 	/* NULL: clients do not speak this dialect with us. */
-	void (*write_raw)(struct arena *a, struct raw_call *raw, const struct upstream_model *m,
-		const char *key, struct upstream_call *ret);
+	void (*write_raw)(struct arena *a, const struct raw_call *raw,
+		const struct upstream_model *m, const char *key, struct upstream_call *ret);
 	struct answer_reader *(*reader)(struct arena *a, chat_sink *sink, void *arg);
 	bool fim_is_chat; /* write_fim() asks a chat model; fim_filter unwraps its answer */
 	/* An HTTP error of this upstream: its message (never NULL) and type, from its body. */
@@ -252,7 +252,7 @@ void client_stream_end(struct client_writer *w, const struct client_usage *usage
 /* A failure after the first byte: error frame and [DONE]. */
 void client_stream_error(
 	struct client_writer *w, const char *message, const char *code, const char *request_id);
-/* Keeps an event for the one body; then writes it to w->out. */
+/* Keeps an event for the one body, from the last EVENT_START on; then writes it to w->out. */
 void client_body_event(struct client_writer *w, const struct chat_event *event);
 void client_body_end(struct client_writer *w, const struct client_usage *usage);
 

@@ -3,6 +3,7 @@
 // the ledger proves itself; after the last one every token that the models reported is on a bill.
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import http from "node:http";
 import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { eventually, ownStack, turnpike } from "../support.mjs";
@@ -36,6 +37,18 @@ for (const [dialect, auth] of [["openai", "x-api-key"], ["anthropic", "bearer"]]
   Object.assign(catalog.providers.at(-1), { auth, stream_usage: false });
 }
 
+// Two models whose first provider is a server of this file: `first` answers each request.
+let first = () => assert.fail("nobody should ask");
+const provider = http.createServer(async (request_, response) => {
+  let body = "";
+  for await (const part of request_) body += part;
+  first(JSON.parse(body), response);
+});
+provider.listen(PORT - 1, "127.0.0.1");
+withModel(catalog, "breaks-off");
+withModel(catalog, "large", { context_window: 40000000 });
+for (const { id } of [{ id: "breaks-off-1" }, { id: "large-1" }]) catalog.providers.find((p) => p.id === id).base_url = `http://127.0.0.1:${PORT - 1}`;
+
 let stack, gateway, person, swept;
 before(async () => {
   stack = await ownStack({ port: PORT, limits: "dry-run" });
@@ -47,6 +60,7 @@ before(async () => {
   swept = await startSwept();
 });
 after(async () => {
+  provider.close();
   await swept?.answer;
   await stack?.down();
 });
@@ -200,8 +214,39 @@ test("a model that does not answer in its mode's time, fails or is overloaded: s
 
 // --- Routes ---------------------------------------------------------------------------------------
 
+// Every call pays in for a fifth of a retry; tests that need some see to it that every process has them.
+const refill = () => Promise.all(Array.from({ length: 200 }, () => gateway.chat(person, chat("tokens=1", { model: "busy" }))));
+
+test("an answer that broke off leaves nothing in the one of the next route", async () => {
+  first = (body, response) => {
+    response.setHeader("Content-Type", "application/json");
+    const message = { role: "assistant", content: "half of", tool_calls: [{ id: "c", type: "function", function: { name: "f", arguments: "{}" } }] };
+    response.end(JSON.stringify({ choices: [{ index: 0, message, finish_reason: "network_error" }], usage: { prompt_tokens: 900, completion_tokens: 900 } }));
+  };
+  const answer = await gateway.chat(person, chat("tokens=4 input=21", { model: "breaks-off" }));
+  assert.equal(answer.status, 200, answer.text);
+  assert.deepEqual([answer.body.choices[0].message.content, answer.body.choices[0].message.tool_calls], [words(4), undefined]);
+  const receipt = await gateway.receipt(answer);
+  assert.deepEqual([receipt.attempts, receipt.cost], [2, cost("breaks-off", { input: 21, output: 4 }, catalog)]);
+});
+
+test("the largest prompt may be tried as often as others", async () => {
+  await refill();
+  let n = 0;
+  first = (body, response) => {
+    if (n++ === 0) response.statusCode = 500;
+    response.end(JSON.stringify({ choices: [{ index: 0, message: { role: "assistant", content: "at last" }, finish_reason: "stop" }] })); // no usage: the last test counts that of the sandbox
+  };
+  const content = `${"x".repeat(19 * 1024 * 1024)} [[sandbox: status=500]]`;
+  const answer = await gateway.chat(person, { model: "large", max_tokens: 10, messages: [{ role: "user", content }] });
+  assert.equal(answer.status, 200, answer.text);
+  assert.deepEqual([answer.body.choices[0].message.content, n], ["at last", 2]);
+  assert.equal((await gateway.receipt(answer)).attempts, 3);
+});
+
 for (const dialect of DIALECTS) {
   test(`${dialect}: a route that fails before its first byte gives way to the second; only what was delivered is charged`, async () => {
+    await refill();
     // Each fault is of another kind, so that none keeps the route from being asked by the next.
     for (const [fault, model, stream] of [["status=500", "fallback", false], ["reset_at", "fallback", true], ["cut_at=0", "early", true], ["status=529", "early", false], ["status=429", "odd", true]]) {
       const tag = unique(`fallback-${fault.replace("=", "-")}`);
