@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { STATE, URL_BASE, eventually } from "../support.mjs";
+import { STATE, URL_BASE, eventually, turnpike } from "../support.mjs";
 import { Gateway, chat, cost, credits, said, words } from "./ai.mjs";
 
 const gateway = new Gateway();
@@ -187,6 +187,24 @@ test("what is wrong before the first byte is an answer, no stream", async () => 
   assert.deepEqual(await json(person, chat("", { n: 5 })), [400, "validation_failed"]);
   assert.deepEqual(await json(person, chat("nonsense")), [400, "validation_failed"]);
   assert.deepEqual(await json(undefined, chat("")), [401, "unauthorized"]);
+});
+
+test("nginx waits for as long as the slowest mode may be silent, and a little more", async () => {
+  const dir = fs.mkdtempSync("/tmp/turnpike-nginx-"), config = path.join(dir, "turnpike.conf");
+  fs.symlinkSync(path.join(STATE, "bin"), path.join(dir, "bin"));
+  const timeouts = async (more) => {
+    fs.writeFileSync(config, fs.readFileSync(path.join(STATE, "turnpike.conf"), "utf8") + more);
+    const { status, stderr } = await turnpike(["nginx", "--out", dir], dir);
+    assert.equal(status, 0, stderr);
+    return new Set(fs.readFileSync(path.join(dir, "locations.conf"), "utf8").match(/fastcgi_read_timeout [^;]*/g));
+  };
+  try {
+    assert.deepEqual(await timeouts(""), new Set(["fastcgi_read_timeout 1830s"]));
+    assert.deepEqual(await timeouts("\n[mode.plan]\nwhole = 4000\n"), new Set(["fastcgi_read_timeout 4030s"]));
+    assert.deepEqual(await timeouts("\n[mode.agent]\nstream = 60\nwhole = 50\n"), new Set(["fastcgi_read_timeout 930s"]), "that of plan");
+  } finally {
+    fs.rmSync(dir, { recursive: true });
+  }
 });
 
 test("after fifteen silent seconds a comment says that all is well", async () => {
