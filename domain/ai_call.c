@@ -95,7 +95,6 @@ static int on_event(void *arg, const struct chat_event *e)
 		a->relay.is_open = true;
 		return 0;
 	}
-	c->has_begun = c->has_begun || c->is_stream;
 	if (c->on_event == NULL || c->on_event(c->arg, e) == 0)
 		return 0;
 	a->client_left = true;

@@ -47,7 +47,8 @@ struct ai_call {
 	struct choice choice;
 	enum ai_call_end end;
 	bool has_usage, is_priced;
-	bool has_begun;		/* something was passed on: no other route can be tried */
+	bool has_begun; /* something was passed on, as on_event says of a stream, which may leave
+			   events out: no other route can be tried */
 	bool has_relayed_error; /* the upstream's own, in the middle of a raw stream */
 };
 
