@@ -44,10 +44,10 @@ const provider = http.createServer(async (request_, response) => {
   for await (const part of request_) body += part;
   first(JSON.parse(body), response);
 });
-provider.listen(PORT - 1, "127.0.0.1");
+await new Promise((resolve) => provider.listen(0, "127.0.0.1", resolve));
 withModel(catalog, "breaks-off");
 withModel(catalog, "large", { context_window: 40000000 });
-for (const { id } of [{ id: "breaks-off-1" }, { id: "large-1" }]) catalog.providers.find((p) => p.id === id).base_url = `http://127.0.0.1:${PORT - 1}`;
+for (const { id } of [{ id: "breaks-off-1" }, { id: "large-1" }]) catalog.providers.find((p) => p.id === id).base_url = `http://127.0.0.1:${provider.address().port}`;
 
 let stack, gateway, person, swept;
 before(async () => {
