@@ -63,7 +63,7 @@ static void note_event(struct attempt *a, const struct chat_event *e)
 	case EVENT_TOOL_INPUT:
 	case EVENT_TOOL_START:
 		note_first_token(a->c);
-		r->relayed_bytes += (i64)e->length;
+		r->relayed_chars += e->length > 0 ? (i64)utf8_count(e->text) : 0;
 		break;
 	case EVENT_USAGE:
 		r->tokens = e->usage;
@@ -95,7 +95,6 @@ static int on_event(void *arg, const struct chat_event *e)
 		a->relay.is_open = true;
 		return 0;
 	}
-	c->has_begun = c->has_begun || c->is_stream;
 	if (c->on_event == NULL || c->on_event(c->arg, e) == 0)
 		return 0;
 	a->client_left = true;
@@ -155,6 +154,11 @@ static int on_quiet(void *arg)
 /* What this upstream is sent. */
 static int write_call(struct attempt *a, struct upstream_call *ret)
 {
+	static const enum key_header headers[] = {
+		[PROVIDER_BEARER] = KEY_BEARER,
+		[PROVIDER_X_API_KEY] = KEY_X_API_KEY,
+		[PROVIDER_NO_AUTH] = KEY_AS_USUAL,
+	};
 	const struct ai_call *c = a->c;
 	const struct model_route *route = c->choice.route;
 	const struct dialect_upstream *dialect = a->dialect;
@@ -168,6 +172,8 @@ static int write_call(struct attempt *a, struct upstream_call *ret)
 		.has_json_schema = c->model->has_json_schema,
 		.no_prefill = c->model->no_prefill,
 		.max_completion_tokens = route->provider->max_completion_tokens,
+		.key_header = headers[route->provider->auth],
+		.no_stream_usage = !route->provider->stream_usage,
 	};
 	struct arena *arena = c->db->arena;
 
@@ -212,7 +218,7 @@ static void note_route(struct ai_call *c)
 	r->price = choice->route->price;
 	r->tokens = (struct token_counts){.input = 0};
 	r->has_first_token = false;
-	r->relayed_bytes = 0;
+	r->relayed_chars = 0;
 	c->has_usage = false;
 	set_text(r->provider, sizeof(r->provider), choice->route->provider->id);
 	set_text(r->upstream_model, sizeof(r->upstream_model), choice->route->upstream_model);
@@ -282,7 +288,7 @@ static int judge(struct attempt *a, const struct net_result *n, bool *ret_retry)
 	if (a->client_left || n->end == NET_CLIENT_LEFT) {
 		c->end = AI_CALL_LEFT;
 		choice_done(&c->choice, CHOICE_UNKNOWN, 0);
-		return fail_cause(c->db->fail, E_UPSTREAM_ERROR, "the client left");
+		return fail(c->db->fail, E_CLIENT_LEFT, NULL);
 	}
 	if (n->end == NET_DONE && n->head.status < 300) {
 		if (rc == 0)
@@ -342,6 +348,7 @@ static int ask(struct ai_call *c, bool *ret_retry)
 int ai_call_run(struct ai_call *c)
 {
 	const struct call_budget b = call_budget(c->options, c->mode);
+	const struct arena_mark mark = arena_mark(c->db->arena);
 	bool retry = true;
 	int rc = fail(c->db->fail, E_UPSTREAM_OVERLOADED, NULL);
 
@@ -349,6 +356,7 @@ int ai_call_run(struct ai_call *c)
 		c->record->started_mono_us + (c->is_stream ? b.stream : b.whole) * US_PER_MS;
 	while (retry && choice_next(&c->choice, c->model)) {
 		fail_clear(c->db->fail);
+		arena_rewind(c->db->arena, mark); /* a prompt may be large, and is written anew */
 		rc = ask(c, &retry);
 		retry = retry && rc != 0 && !c->has_begun;
 	}

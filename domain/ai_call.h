@@ -29,7 +29,7 @@ struct ai_call {
 	const char *model_name;	 /* as the client wrote it */
 	const struct chat *chat; /* one of these */
 	const struct fim *fim;
-	struct raw_call *raw; /* served only by upstreams of its dialect */
+	const struct raw_call *raw; /* served only by upstreams of its dialect */
 	bool is_stream;
 	bool is_free; /* nothing is reserved or charged; the answer is not looked into */
 	i64 input_bytes, n_images, max_tokens; /* max_tokens 0: the model's default */
@@ -47,7 +47,8 @@ struct ai_call {
 	struct choice choice;
 	enum ai_call_end end;
 	bool has_usage, is_priced;
-	bool has_begun;		/* something was passed on: no other route can be tried */
+	bool has_begun; /* something was passed on, as on_event says of a stream, which may leave
+			   events out: no other route can be tried */
 	bool has_relayed_error; /* the upstream's own, in the middle of a raw stream */
 };
 
@@ -58,7 +59,7 @@ enum { QUIET_MS = 15000 };
  * E_MODEL_NOT_ALLOWED, E_INSUFFICIENT_BALANCE, E_UNAVAILABLE; then nothing is reserved. */
 int ai_call_begin(struct ai_call *c);
 /* Asks an upstream. 0: the answer was complete. Else why not, in db->fail; c->has_begun tells
- * whether the client has seen a part. */
+ * whether the client has seen a part. E_CLIENT_LEFT: nobody waits for it any more. */
 int ai_call_run(struct ai_call *c);
 /* Sets the price: c->record->cost is right from here on. After ai_call_run(), whatever it said. */
 void ai_call_price(struct ai_call *c);

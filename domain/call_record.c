@@ -4,11 +4,12 @@
 const char *const call_endpoint_names[] = {"chat", "completions", "messages"};
 const char *const call_status_names[] = {"ok", "aborted", "cut", "refunded", "crashed"};
 
-enum { BYTES_PER_TOKEN = 4, TOKENS_PER_IMAGE = 1600 };
+enum { UNITS_PER_TOKEN = 4, TOKENS_PER_IMAGE = 1600 };
 
-static i64 tokens_of(i64 bytes)
+/* Of bytes of input and characters of output. */
+static i64 tokens_of(i64 n)
 {
-	return (bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
+	return (n + UNITS_PER_TOKEN - 1) / UNITS_PER_TOKEN;
 }
 
 void call_estimate_missing(struct call_record *r, bool has_input, bool has_output)
@@ -16,7 +17,7 @@ void call_estimate_missing(struct call_record *r, bool has_input, bool has_outpu
 	if (!has_input)
 		r->tokens.input = tokens_of(r->input_bytes) + TOKENS_PER_IMAGE * r->n_images;
 	if (!has_output) {
-		i64 output = tokens_of(r->relayed_bytes);
+		i64 output = tokens_of(r->relayed_chars);
 		r->tokens.output = output > r->tokens.output ? output : r->tokens.output;
 	}
 	r->is_estimated = r->is_estimated || !has_input || !has_output;

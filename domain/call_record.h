@@ -43,7 +43,7 @@ struct call_record {
 	u64 catalog_id;
 	struct model_price price;
 	struct token_counts tokens; /* as far as they are known */
-	i64 relayed_bytes;	    /* of text that the client was sent */
+	i64 relayed_chars;	    /* of text that the client was sent, UTF-8 */
 	i64 input_bytes, n_images;  /* for an estimate of the input */
 	int attempts;
 	enum call_endpoint endpoint;
@@ -56,8 +56,8 @@ struct call_record {
 	unsigned next; /* in its purse's list, or in that of free ones */
 };
 
-/* Tokens that were not reported: input from bytes, output from what was relayed (gateway.md
- * section 6). */
+/* Tokens that were not reported: input from bytes, output from the characters that were
+ * relayed (gateway.md section 6). */
 void call_estimate_missing(struct call_record *r, bool has_input, bool has_output);
 /* Whether a model of this context window that was told max_tokens can have used so much; with room
  * for those that count a little otherwise. What an upstream reports beyond that is not charged. */

@@ -19,7 +19,7 @@ int purses_start(const struct options *options, struct db_pool *db_pool, const c
  * within seconds stays in the journal, for whoever starts next. */
 void purses_stop(void);
 
-/* Once a second: settles what processes of this host that died had begun. */
+/* Once a second: settles what processes of this host that died had begun, and sets the metrics. */
 void purses_tick(struct db *db);
 
 struct call_request {

@@ -4,6 +4,7 @@
 
 #include "../fcgi/core/clock.h"
 #include "../fcgi/core/log.h"
+#include "../fcgi/core/metrics.h"
 #include "purse_table.h"
 #include "settle.h"
 
@@ -179,8 +180,19 @@ void *purse_settler(void *arg)
 	return NULL;
 }
 
+static void set_gauges(void)
+{
+	size_t n_calls, n_unsettled, n_leases;
+
+	purses_counts(&n_calls, &n_unsettled, &n_leases);
+	metrics_set(METRIC_AI_CALLS, (i64)n_calls);
+	metrics_set(METRIC_AI_UNSETTLED, (i64)n_unsettled);
+	metrics_set(METRIC_AI_LEASES, (i64)n_leases);
+}
+
 void purses_tick(struct db *db)
 {
+	set_gauges();
 	settle_orphans(db, purses.dir);
 }
 

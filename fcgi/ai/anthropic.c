@@ -221,6 +221,7 @@ static void put_user_id(struct arena *a, struct buf *b, const char *user)
 	buf_char(b, '}');
 }
 
+/* Nothing when there is none. */
 static void add_header(struct upstream_call *call, const char *line)
 {
 	size_t n = 0;
@@ -231,7 +232,7 @@ static void add_header(struct upstream_call *call, const char *line)
 }
 
 static struct upstream_call call_of(struct arena *a, const struct buf *body, const char *version,
-	bool is_stream, const char *key)
+	bool is_stream, const struct upstream_model *m, const char *key)
 {
 	struct upstream_call call = {
 		.path = "/v1/messages",
@@ -242,8 +243,8 @@ static struct upstream_call call_of(struct arena *a, const struct buf *body, con
 		.body_length = body->length,
 	};
 
-	if (key != NULL && key[0] != '\0')
-		add_header(&call, arena_printf(a, "x-api-key: %s", key));
+	enum key_header header = m->key_header != KEY_AS_USUAL ? m->key_header : KEY_X_API_KEY;
+	add_header(&call, upstream_key_line(a, header, key));
 	return call;
 }
 
@@ -266,23 +267,22 @@ static int write_chat(struct arena *a, const struct chat *chat, const struct ups
 	put_user_id(a, &b, chat->user);
 	put_true(&b, "stream", chat->is_stream);
 	buf_char(&b, '}');
-	*ret = call_of(a, &b, version, chat->is_stream, key);
+	*ret = call_of(a, &b, version, chat->is_stream, m, key);
 	return 0;
 }
 
-static void write_raw(struct arena *a, struct raw_call *raw, const struct upstream_model *m,
+static void write_raw(struct arena *a, const struct raw_call *raw, const struct upstream_model *m,
 	const char *key, struct upstream_call *ret)
 {
 	enum { OTHER_NAME_BYTES = 256 };
 	const char *version = m->api_version != NULL ? m->api_version : DEFAULT_VERSION;
 
-	if (raw->rewritten.data == NULL)
-		buf_init(&raw->rewritten, a, raw->length + OTHER_NAME_BYTES);
-	raw->rewritten.length = 0;
-	anthropic_request_write(
-		raw->request, raw->body, raw->length, m->name, m->max_tokens, &raw->rewritten);
-	*ret = call_of(a, &raw->rewritten, raw->version != NULL ? raw->version : version,
-		raw->request->is_stream, key);
+	struct buf b;
+
+	buf_init(&b, a, raw->length + OTHER_NAME_BYTES);
+	anthropic_request_write(raw->request, raw->body, raw->length, m->name, m->max_tokens, &b);
+	*ret = call_of(a, &b, raw->version != NULL ? raw->version : version,
+		raw->request->is_stream, m, key);
 	ret->below = raw->below;
 	if (raw->beta != NULL)
 		add_header(ret, arena_printf(a, "anthropic-beta: %s", raw->beta));

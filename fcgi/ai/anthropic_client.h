@@ -40,7 +40,6 @@ struct raw_call {
 	size_t length;
 	const char *below;	    /* what follows the path: "/count_tokens"; NULL: nothing */
 	const char *version, *beta; /* the client's anthropic-version and -beta; NULL: absent */
-	struct buf rewritten;	    /* private: the body for an upstream, one after the other */
 };
 
 /* {"type":"error","error":{"type","message"},"request_id"}: what Anthropic's clients understand. */

@@ -142,6 +142,9 @@ struct chat_event {
 /* Receives events; a result other than 0 ends the reading and is handed through. */
 typedef int chat_sink(void *arg, const struct chat_event *event);
 
+/* In which header an upstream wants its key. */
+enum key_header { KEY_AS_USUAL, KEY_BEARER, KEY_X_API_KEY }; /* the first: as its dialect has it */
+
 /* What the catalog says of the model as this upstream knows it. */
 struct upstream_model {
 	const char *name;	    /* the upstream's */
@@ -152,7 +155,9 @@ struct upstream_model {
 	bool has_reasoning;	    /* reasoning_effort is understood */
 	bool max_completion_tokens; /* OpenAI's newer name of max_tokens is the one it takes */
 	bool has_json_schema;	    /* Anthropic: output_config.format is understood */
-	bool no_prefill;	    /* Anthropic: the last message must not be the assistant's */
+	enum key_header key_header;
+	bool no_stream_usage; /* OpenAI: stream_options is not understood */
+	bool no_prefill;      /* Anthropic: the last message must not be the assistant's */
 };
 
 enum { UPSTREAM_HEADERS_MAX = 8 };
@@ -181,8 +186,8 @@ struct dialect_upstream {
 	int (*write_fim)(struct arena *a, const struct fim *fim, const struct upstream_model *m,
 		const char *key, struct upstream_call *ret, struct fail *fail);
 	/* NULL: clients do not speak this dialect with us. */
-	void (*write_raw)(struct arena *a, struct raw_call *raw, const struct upstream_model *m,
-		const char *key, struct upstream_call *ret);
+	void (*write_raw)(struct arena *a, const struct raw_call *raw,
+		const struct upstream_model *m, const char *key, struct upstream_call *ret);
 	struct answer_reader *(*reader)(struct arena *a, chat_sink *sink, void *arg);
 	bool fim_is_chat; /* write_fim() asks a chat model; fim_filter unwraps its answer */
 	/* An HTTP error of this upstream: its message (never NULL) and type, from its body. */
@@ -247,7 +252,7 @@ void client_stream_end(struct client_writer *w, const struct client_usage *usage
 /* A failure after the first byte: error frame and [DONE]. */
 void client_stream_error(
 	struct client_writer *w, const char *message, const char *code, const char *request_id);
-/* Keeps an event for the one body; then writes it to w->out. */
+/* Keeps an event for the one body, from the last EVENT_START on; then writes it to w->out. */
 void client_body_event(struct client_writer *w, const struct chat_event *event);
 void client_body_end(struct client_writer *w, const struct client_usage *usage);
 

@@ -25,11 +25,11 @@ static void put_sampling(struct buf *b, const struct sampling *s, const struct u
 }
 
 static void call_end(struct arena *a, struct buf *b, const char *path, const struct fim *fim,
-	const char *key, struct upstream_call *ret)
+	const struct upstream_model *m, const char *key, struct upstream_call *ret)
 {
 	buf_char(b, '}');
 	*ret = (struct upstream_call){.path = path, .body = b->data, .body_length = b->length};
-	openai_headers(a, fim->is_stream, key, ret);
+	openai_headers(a, m, fim->is_stream, key, ret);
 }
 
 const char *fim_prefix_with_context(struct arena *a, const struct fim *fim, const char *mark)
@@ -74,9 +74,8 @@ static int write_openai(struct arena *a, const struct fim *fim, const struct ups
 	put_sampling(&b, &fim->sampling, m);
 	put_texts(&b, "stop", prompt.stop, prompt.n_stop);
 	put_json(&b, "seed", fim->sampling.seed);
-	if (fim->is_stream)
-		buf_str(&b, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
-	call_end(a, &b, "/completions", fim, key, ret);
+	put_stream(&b, fim->is_stream, m);
+	call_end(a, &b, "/completions", fim, m, key, ret);
 	return 0;
 }
 
@@ -97,7 +96,7 @@ static int write_mistral(struct arena *a, const struct fim *fim, const struct up
 	put_texts(&b, "stop", fim->sampling.stop, fim->sampling.n_stop);
 	put_json(&b, "random_seed", fim->sampling.seed);
 	put_true(&b, "stream", fim->is_stream);
-	call_end(a, &b, "/v1/fim/completions", fim, key, ret);
+	call_end(a, &b, "/v1/fim/completions", fim, m, key, ret);
 	return 0;
 }
 
@@ -129,7 +128,7 @@ static int write_llamacpp(struct arena *a, const struct fim *fim, const struct u
 	put_texts(&b, "stop", fim->sampling.stop, fim->sampling.n_stop);
 	put_json(&b, "seed", fim->sampling.seed);
 	put_true(&b, "stream", fim->is_stream);
-	call_end(a, &b, "/infill", fim, key, ret);
+	call_end(a, &b, "/infill", fim, m, key, ret);
 	return 0;
 }
 

@@ -14,15 +14,15 @@ static const char *const role_names[] = {
 	[ROLE_TOOL] = "tool",
 };
 
-void openai_headers(struct arena *a, bool is_stream, const char *key, struct upstream_call *ret)
+void openai_headers(struct arena *a, const struct upstream_model *m, bool is_stream,
+	const char *key, struct upstream_call *ret)
 {
 	size_t n = 0;
 
 	ret->header[n++] = "Content-Type: application/json";
 	ret->header[n++] = is_stream ? "Accept: text/event-stream" : "Accept: application/json";
-	if (key != NULL && key[0] != '\0')
-		ret->header[n++] = arena_printf(a, "Authorization: Bearer %s", key);
-	ret->header[n] = NULL;
+	ret->header[n] = upstream_key_line(a, m->key_header, key);
+	ret->header[n + 1] = NULL;
 }
 
 static void put_image(struct buf *b, const struct chat_part *part)
@@ -158,12 +158,11 @@ static int write_chat(struct arena *a, const struct chat *chat, const struct ups
 	if (m->has_reasoning)
 		put_text(&b, "reasoning_effort", chat->reasoning_effort);
 	put_text(&b, "user", chat->user);
-	if (chat->is_stream)
-		buf_str(&b, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
+	put_stream(&b, chat->is_stream, m);
 	buf_char(&b, '}');
 	*ret = (struct upstream_call){
 		.path = "/chat/completions", .body = b.data, .body_length = b.length};
-	openai_headers(a, chat->is_stream, key, ret);
+	openai_headers(a, m, chat->is_stream, key, ret);
 	return 0;
 }
 

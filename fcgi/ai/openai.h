@@ -8,6 +8,7 @@
 extern const struct answer_decoder openai_decoder;
 
 /* Content-Type, Accept and Authorization; an empty key means none is wanted. */
-void openai_headers(struct arena *a, bool is_stream, const char *key, struct upstream_call *ret);
+void openai_headers(struct arena *a, const struct upstream_model *m, bool is_stream,
+	const char *key, struct upstream_call *ret);
 
 #endif

@@ -261,9 +261,21 @@ static void keep_call(struct client_writer *w, const struct chat_event *event)
 	};
 }
 
+/* What another upstream said, and then broke off. */
+static void forget(struct client_writer *w)
+{
+	w->text = w->reasoning = w->refusal = (struct buf){0};
+	w->call = NULL;
+	w->n_calls = w->calls_capacity = 0;
+	w->finish = FINISH_STOP;
+}
+
 void client_body_event(struct client_writer *w, const struct chat_event *event)
 {
 	switch (event->kind) {
+	case EVENT_START:
+		forget(w);
+		break;
 	case EVENT_TEXT:
 		keep(w, &w->text, event);
 		break;

@@ -53,6 +53,22 @@ i64 upstream_max_tokens(const struct sampling *s, const struct upstream_model *m
 	return s->max_tokens > 0 && s->max_tokens < m->max_tokens ? s->max_tokens : m->max_tokens;
 }
 
+const char *upstream_key_line(struct arena *a, enum key_header header, const char *key)
+{
+	if (key == NULL || key[0] == '\0')
+		return NULL;
+	if (header == KEY_X_API_KEY)
+		return arena_printf(a, "x-api-key: %s", key);
+	return arena_printf(a, "Authorization: Bearer %s", key);
+}
+
+void put_stream(struct buf *b, bool is_stream, const struct upstream_model *m)
+{
+	put_true(b, "stream", is_stream);
+	if (is_stream && !m->no_stream_usage)
+		put_json(b, "stream_options", "{\"include_usage\":true}");
+}
+
 size_t chat_body_bytes(const struct chat *chat)
 {
 	enum { SMALL_PARTS = 2048, AROUND_A_MESSAGE = 64 };

@@ -16,6 +16,10 @@ void put_texts(struct buf *b, const char *name, const char *const *text, size_t 
 
 /* The lesser of what was asked and what was reserved. */
 i64 upstream_max_tokens(const struct sampling *s, const struct upstream_model *m);
+/* The line that bears the key; NULL: none is wanted. */
+const char *upstream_key_line(struct arena *a, enum key_header header, const char *key);
+/* "stream" and what belongs to it in the OpenAI dialect. */
+void put_stream(struct buf *b, bool is_stream, const struct upstream_model *m);
 /* About how long the body for an upstream becomes: its buffer need not grow in steps. */
 size_t chat_body_bytes(const struct chat *chat);
 

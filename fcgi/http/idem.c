@@ -125,8 +125,10 @@ void idem_finish(struct req *r)
 
 	bool is_stored = r->idem.is_stored && r->fail->code == E_OK; /* else it was rolled back */
 
-	if (!r->idem.is_active || is_stored || r->fail->code == E_OUTCOME_UNKNOWN)
-		return; /* unknown: the row decides, after its lease */
+	if (!r->idem.is_active || is_stored)
+		return;
+	if (r->fail->code == E_OUTCOME_UNKNOWN || r->fail->code == E_CLIENT_LEFT)
+		return; /* the row decides, after its lease */
 	r->db.before_commit = NULL;
 	r->db.fail = &scratch;
 	if (r->fail->code == E_UNAVAILABLE)

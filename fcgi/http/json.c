@@ -25,6 +25,7 @@ struct check {
 	size_t depth;
 	struct level level[JSON_DEPTH_MAX];
 	struct json_keys keys;
+	size_t n_values, values_max;
 };
 
 static bool refuse_at(struct check *c, const char *at, const char *why)
@@ -159,6 +160,8 @@ static bool check_value(struct check *c)
 {
 	bool escaped;
 
+	if (++c->n_values > c->values_max)
+		return refuse(c, "too many values");
 	c->expect = COMMA_OR_END;
 	switch (*c->p) {
 	case '{':
@@ -249,10 +252,11 @@ static bool check_text(struct check *c)
 	return true;
 }
 
-const char *json_check(struct arena *arena, const char *data, size_t length)
+static const char *check_all(
+	struct arena *arena, const char *data, size_t length, size_t values_max)
 {
 	struct arena_mark mark = arena_mark(arena);
-	struct check c = {.start = data, .p = data, .end = data + length};
+	struct check c = {.start = data, .p = data, .end = data + length, .values_max = values_max};
 
 	if (length > INT_MAX) /* json-c counts in int, json_keys in 32 bits */
 		return "longer than 2 GiB";
@@ -265,10 +269,15 @@ const char *json_check(struct arena *arena, const char *data, size_t length)
 	return arena_printf(arena, "%s at byte %zu", c.why, (size_t)(c.wrong_at - c.start));
 }
 
+const char *json_check(struct arena *arena, const char *data, size_t length)
+{
+	return check_all(arena, data, length, SIZE_MAX);
+}
+
 struct json_object *json_read(
 	struct arena *arena, const char *data, size_t length, const char **ret_why)
 {
-	*ret_why = json_check(arena, data, length);
+	*ret_why = check_all(arena, data, length, JSON_VALUES_MAX);
 	if (*ret_why != NULL)
 		return NULL;
 	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 1);

@@ -6,7 +6,11 @@
 
 #include "../core/arena.h"
 
-enum { JSON_DEPTH_MAX = 64 };
+enum {
+	JSON_DEPTH_MAX = 64,
+	/* Of a tree: json-c takes up to 400 bytes for a value whose text has two. */
+	JSON_VALUES_MAX = 100 * 1000
+};
 
 static inline void scope_free_json_object(struct json_object **doc)
 {
@@ -22,8 +26,8 @@ static inline void scope_free_json_object(struct json_object **doc)
  * its byte offset: "duplicate key at byte 17". arena is used for scratch space. */
 const char *json_check(struct arena *arena, const char *data, size_t length);
 
-/* json_check() and the tree; *ret_why is NULL, or why the text was refused. (The text `null` is a
- * NULL tree as well.) The caller puts the tree. */
+/* json_check(), at most JSON_VALUES_MAX values, and the tree; *ret_why is NULL, or why the text was
+ * refused. (The text `null` is a NULL tree as well.) The caller puts the tree. */
 struct json_object *json_read(
 	struct arena *arena, const char *data, size_t length, const char **ret_why);
 

@@ -251,9 +251,15 @@ static bool may_lack_type(const struct req *r)
 	       (r->content_type == NULL || r->content_type[0] == '\0');
 }
 
-static void put_json(void *doc)
+void req_json_release(struct req *r)
 {
-	json_object_put(doc);
+	json_object_put(r->tree);
+	r->tree = NULL;
+}
+
+static void release(void *r)
+{
+	req_json_release(r);
 }
 
 int req_json_text(struct req *r)
@@ -275,10 +281,10 @@ int req_json(struct req *r, struct json_object **ret)
 		text = "{}";
 		length = 2;
 	}
-	*ret = json_read(r->arena, text, length, &why);
+	r->tree = *ret = json_read(r->arena, text, length, &why);
 	if (why != NULL) /* the text "null" is valid and has no tree */
 		return fail(r->fail, E_INVALID_JSON, "The body is not valid JSON: %s.", why);
-	arena_defer(r->arena, put_json, *ret);
+	arena_defer(r->arena, release, r);
 	return 0;
 }
 

@@ -77,6 +77,7 @@ struct req {
 	const char *authorization, *origin, *cookie, *idempotency_key, *if_none_match, *user_agent;
 	const char *body;
 	size_t body_length, content_length;
+	struct json_object *tree; /* of the body, by req_json() */
 
 	/* what it turns out to be */
 	const struct family *family;
@@ -107,6 +108,8 @@ int req_json_text(struct req *r);
 /* The body as JSON, by the rules for its type; it lives until the request ends. 0,
  * E_PAYLOAD_TOO_LARGE, E_UNSUPPORTED_MEDIA_TYPE or E_INVALID_JSON. */
 int req_json(struct req *r, struct json_object **ret);
+/* For handlers that go on for minutes without it: gives the tree back now, and all texts in it. */
+void req_json_release(struct req *r);
 /* Path, query and body into r->in by r->route->in; all faults noted. 0 or the error of the first.
  */
 int req_bind(struct req *r);

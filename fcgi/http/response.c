@@ -221,6 +221,7 @@ static const char *reason_of(int status)
 		{405, "Method Not Allowed"}, {408, "Request Timeout"}, {409, "Conflict"},
 		{413, "Content Too Large"}, {415, "Unsupported Media Type"},
 		{422, "Unprocessable Content"}, {429, "Too Many Requests"},
+		{499, "Client Closed Request"}, /* nginx's */
 		{500, "Internal Server Error"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
 		{504, "Gateway Timeout"}, {529, "Overloaded"}, /* Anthropic's */
 	};

@@ -28,12 +28,13 @@ static int serve(struct req *r)
 	return resp_json(r, r->route->out, r->out);
 }
 
-/* Failures on our side go to the event log, with the cause that the client does not see. */
+/* Failures on our side go to the event log, with the cause that the client does not see. Whoever
+ * leaves is no failure: main.c notes that. */
 static void log_failure(const struct req *r)
 {
 	const struct error_info *info = &error_table[r->fail->code];
 
-	if (info->status < 500 && r->fail->cause == NULL)
+	if ((info->status < 500 && r->fail->cause == NULL) || r->fail->code == E_CLIENT_LEFT)
 		return;
 	LOG(ERROR, "request_failed", LOG_TEXT("request_id", r->request_id),
 		LOG_TEXT("route", r->route != NULL ? r->route->path : ""),

@@ -121,12 +121,27 @@ static bool set_method(struct lane *lane, const struct net_stream *call)
 	       SET(CURLOPT_CUSTOMREQUEST, method);
 }
 
+/* Whether the request, sent twice, does what it does once (RFC 9110 section 9.2.2). */
+static bool is_idempotent(const struct net_stream *call)
+{
+	static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
+
+	for (size_t i = 0; call->method != NULL && i < ARRAY_LEN(methods); i++)
+		if (str_equal(call->method, methods[i]))
+			return true;
+	for (const char *const *line = call->header; line != NULL && *line != NULL; line++)
+		if (strncasecmp(*line, "idempotency-key:", 16) == 0)
+			return true;
+	return false;
+}
+
 /* An answer that is compressed although nobody asked for it is decompressed: libcurl does so when
  * any encoding was named. */
 const char *http_prepare(struct lane *lane, const struct net_stream *call)
 {
 	if (!set_method(lane, call) || !set_headers(lane, call))
 		return "method or header is malformed";
+	lane->is_sent_once = !is_idempotent(call);
 	if (!SET(CURLOPT_CURLU, lane->url) || !SET(CURLOPT_PROTOCOLS_STR, "http,https") ||
 		!SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
 		!SET(CURLOPT_PATH_AS_IS, 1L) || !SET(CURLOPT_ACCEPT_ENCODING, "identity") ||

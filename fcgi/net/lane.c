@@ -88,6 +88,11 @@ static int before_request(void *arg, char *peer_ip, char *local_ip, int peer_por
 		lane->is_refused = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
+	/* Where a kept connection dies before it has answered, libcurl sends the request again by
+	 * itself. The first may have been carried out: that is for our caller to judge. */
+	lane->is_lost = lane->is_sent_once && lane->sent_at_us != 0;
+	if (lane->is_lost)
+		return CURL_PREREQFUNC_ABORT;
 	lane->sent_at_us = clock_mono_us();
 	return CURL_PREREQFUNC_OK;
 }
@@ -207,8 +212,8 @@ bool lane_begin(struct lane *lane, enum lane_policy policy, i64 connect_ms, size
 	lane->pause_at = SIZE_MAX;
 	lane->received = lane->header_bytes = 0;
 	lane->sent_at_us = 0;
-	lane->is_refused = lane->is_too_large = lane->has_head = lane->is_error = lane->is_paused =
-		false;
+	lane->is_refused = lane->is_sent_once = lane->is_lost = lane->is_too_large = false;
+	lane->has_head = lane->is_error = lane->is_paused = false;
 	lane->error[0] = '\0';
 	curl_easy_reset(lane->easy);
 	return set_bounds(lane, connect_ms) && SET(CURLOPT_ERRORBUFFER, lane->error) &&
@@ -238,6 +243,8 @@ const char *lane_cause(const struct lane *lane, enum net_end end)
 		return "address not allowed";
 	if (lane->is_too_large)
 		return "answer too large";
+	if (lane->is_lost)
+		return "a kept connection died after the request was sent";
 	if (lane->error[0] != '\0')
 		return lane->error;
 	return lane->code != CURLE_OK ? curl_easy_strerror(lane->code) : net_end_names[end];

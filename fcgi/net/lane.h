@@ -26,6 +26,8 @@ struct lane {
 	enum lane_policy policy;
 	CURLcode code;
 	bool is_refused;   /* an address was not allowed */
+	bool is_sent_once; /* set by who makes the call: sending it twice could do it twice */
+	bool is_lost;	   /* it was sent over a kept connection that died without an answer */
 	bool is_too_large; /* the answer passed body_max or the bound of header bytes */
 	bool has_head;	   /* status and headers of the answer are there */
 	bool is_error;	   /* its status is 400 or more */

@@ -68,6 +68,8 @@ int net_call(struct net *net, struct arena *arena, const struct net_request *req
 	case NET_TIMEOUT_CONNECT:
 	case NET_TIMEOUT_TOTAL:
 		return fail_cause(fail, E_UPSTREAM_TIMEOUT, "%s", result.cause);
+	case NET_CLIENT_LEFT:
+		return fail_cause(fail, E_CLIENT_LEFT, "%s", result.cause);
 	default:
 		return fail_cause(fail, E_UPSTREAM_ERROR, "%s", result.cause);
 	}

@@ -8,7 +8,9 @@
 enum net_end {
 	NET_DONE,	     /* there is an answer, of any status */
 	NET_CONNECT,	     /* no connection: nothing was sent, trying again is safe */
-	NET_BROKEN,	     /* after the request was sent, at least in part */
+	NET_BROKEN,	     /* after the request was sent, at least in part, and once: only what
+				may safely be done twice (GET, PUT ..., an Idempotency-Key) is sent
+				again when a kept connection turns out to be dead */
 	NET_TIMEOUT_CONNECT, /* nothing was sent */
 	NET_TIMEOUT_FIRST,
 	NET_TIMEOUT_IDLE,

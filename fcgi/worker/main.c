@@ -81,6 +81,9 @@ static struct req *refuse_greedy(struct worker *worker, struct arena *arena, str
 	r->family = copy.family;
 	r->route = copy.route;
 	r->route_index = copy.route_index;
+	r->request_id = copy.request_id; /* texts of the environment outlive the arena */
+	r->origin = copy.origin;
+	r->rate = copy.rate;
 	LOG(ERROR, "arena_full", LOG_TEXT("request_id", copy.request_id),
 		LOG_TEXT("route", copy.route != NULL ? copy.route->path : ""));
 	fail(r->fail, E_UNAVAILABLE, "This needs more memory than one request may have.");
@@ -102,17 +105,21 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 		serve_request(r);
 	} else {
 		net_forget(net);
-		if (r->answer_stream !=
-			NULL) { /* too late for another answer: this one stays cut */
+		if (r->answer_stream != NULL) { /* too late: this answer stays cut */
 			LOG(ERROR, "arena_full", LOG_TEXT("route", r->route->path));
 			return;
 		}
 		r = refuse_greedy(worker, arena, &failure, fcgi, r);
 	}
-	if (resp_send(r, fcgi->out) != 0)
-		metrics_add(METRIC_CLIENT_ABORTS, 1);
+	bool has_left = resp_send(r, fcgi->out) != 0 || r->fail->code == E_CLIENT_LEFT;
+	i64 took_us = clock_mono_us() - start_us;
+	metrics_add(METRIC_CLIENT_ABORTS, has_left ? 1 : 0);
+	if (has_left)
+		LOG(INFO, "client_left", LOG_TEXT("request_id", r->request_id),
+			LOG_TEXT("route", r->route != NULL ? r->route->path : ""),
+			LOG_NUMBER("after_ms", took_us / US_PER_MS));
 	if (r->route != NULL)
-		metrics_answer(r->route_index, r->response.status, clock_mono_us() - start_us);
+		metrics_answer(r->route_index, r->response.status, took_us);
 }
 
 /* The next request. Under load one is waiting already and accept() alone finds it; else the thread

@@ -20,10 +20,15 @@ static int send_frames(struct answering *a)
 	struct buf *out = &a->writer.out;
 
 	if (!r->response.is_open) {
+		if (a->call.chat != NULL) { /* no other route will be asked: it may be large */
+			a->call.chat = NULL;
+			req_json_release(r);
+		}
 		r->response.cache_control = "no-cache, no-transform";
 		resp_header(r, "X-Accel-Buffering", "no");
 		TRY(resp_open(r, "text/event-stream; charset=utf-8"));
 	}
+	a->call.has_begun = true;
 	TRY(resp_stream_write(r, out->data, out->length));
 	out->length = 0;
 	return resp_stream_flush(r);
@@ -115,6 +120,7 @@ static int answer(struct answering *a, enum client_shape shape, bool include_usa
 	c->on_event = on_event;
 	c->on_quiet = on_quiet;
 	c->arg = a;
+	c->model_name = arena_strdup(r->arena, c->model_name); /* outlives the tree */
 	TRY(ai_call_begin(c));
 	/* The receipt's and the answer's ids differ in their first letters only. */
 	const char *id = arena_printf(r->arena, "%s%s", shape == SHAPE_CHAT ? "chatcmpl-" : "cmpl-",

@@ -147,10 +147,10 @@ SCHEMA(detailed_workers, I64(detailed_workers, busy, REQUIRED),
 
 struct detailed_queue {
 	i64 outbox;
-	struct opt_i64 reservations;
+	i64 reservations;
 };
 SCHEMA(detailed_queue, I64(detailed_queue, outbox, REQUIRED),
-	OPT_I64(detailed_queue, reservations));
+	I64(detailed_queue, reservations, REQUIRED));
 
 struct gateway_detailed {
 	const char *status, *version, *commit;
@@ -224,5 +224,6 @@ int gateway_detailed(struct req *r, const void *in, void *out_)
 	out->workers->busy = metrics_gauge(dir, METRIC_THREADS_BUSY, r->arena);
 	out->workers->idle = metrics_gauge(dir, METRIC_THREADS, r->arena) - out->workers->busy;
 	out->queue->outbox = metrics_gauge(dir, METRIC_OUTBOX_PENDING, r->arena);
+	out->queue->reservations = metrics_gauge(dir, METRIC_AI_LEASES, r->arena);
 	return 0;
 }

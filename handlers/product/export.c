@@ -40,8 +40,10 @@ struct product_export {
 	struct export_call_day *call_days;
 	struct export_turn *turns;
 	struct export_turn_day *turn_days;
+	struct export_ide_token *ide_tokens;
+	struct export_feedback *feedback;
 	size_t n_identities, n_sessions, n_orders, n_usage, n_usage_days, n_calls, n_call_days;
-	size_t n_turns, n_turn_days;
+	size_t n_turns, n_turn_days, n_ide_tokens, n_feedback;
 };
 SCHEMA(product_export, TIME_S(product_export, exported_at_us, REQUIRED, .json = "exported_at"),
 	OBJECT(product_export, account, product_me, REQUIRED),
@@ -53,7 +55,10 @@ SCHEMA(product_export, TIME_S(product_export, exported_at_us, REQUIRED, .json = 
 	ARRAY(product_export, calls, export_call, REQUIRED, DOC("Of hosted models, newest first")),
 	ARRAY(product_export, call_days, export_call_day, REQUIRED, DOC("Sums of calls")),
 	ARRAY(product_export, turns, export_turn, REQUIRED, DOC("Of the days that are kept")),
-	ARRAY(product_export, turn_days, export_turn_day, REQUIRED));
+	ARRAY(product_export, turn_days, export_turn_day, REQUIRED),
+	ARRAY(product_export, ide_tokens, export_ide_token, REQUIRED,
+		DOC("Not the tokens as such")),
+	ARRAY(product_export, feedback, export_feedback, REQUIRED));
 
 static int identities(struct req *r, struct export_place *at, const void **ret, size_t *ret_n)
 {
@@ -123,6 +128,8 @@ static const struct part {
 	{"call_days", &export_call_day_schema, export_call_day_page},
 	{"turns", &export_turn_schema, export_turn_page},
 	{"turn_days", &export_turn_day_schema, export_turn_day_page},
+	{"ide_tokens", &export_ide_token_schema, export_ide_token_page},
+	{"feedback", &export_feedback_schema, export_feedback_page},
 };
 
 /* The next page of a part as JSON; *ret_is_last when the part ends with it. */

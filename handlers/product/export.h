@@ -53,6 +53,19 @@ struct export_call_day {
 };
 SCHEMA_DECLARE(export_call_day);
 
+struct export_ide_token {
+	const char *id, *name;
+	i64 created_at_us, last_used_at_us, expires_at_us;
+};
+SCHEMA_DECLARE(export_ide_token);
+
+struct export_feedback {
+	const char *id, *message, *category, *request_id, *app_version;
+	struct opt_i64 rating;
+	i64 at_us;
+};
+SCHEMA_DECLARE(export_feedback);
+
 /* A page each: fills *ret with structs of the part's schema and moves the place. */
 #define EXPORT_PAGE(name) \
 	int name(struct req *r, struct export_place *at, const void **ret, size_t *ret_n)
@@ -62,5 +75,7 @@ EXPORT_PAGE(export_call_page);
 EXPORT_PAGE(export_call_day_page);
 EXPORT_PAGE(export_turn_page);
 EXPORT_PAGE(export_turn_day_page);
+EXPORT_PAGE(export_ide_token_page);
+EXPORT_PAGE(export_feedback_page);
 
 #endif

@@ -29,6 +29,13 @@ SELECT public_id, name, created_at_us, last_used_at_us, expires_at_us
 FROM ide_token WHERE user_id = ? AND expires_at_us > ?
 ORDER BY last_used_at_us DESC, ide_token_id DESC LIMIT 200;
 
+-- ide_token_page :many
+-- All before an id, live or not, newest first, for the export.
+-- in:  user_id u64, ide_token_id u64
+-- out: ide_token_id u64, public_id str(28), name str(80)?, created_at_us i64, last_used_at_us i64, expires_at_us i64
+SELECT ide_token_id, public_id, name, created_at_us, last_used_at_us, expires_at_us
+FROM ide_token FORCE INDEX (user_id) WHERE user_id = ? AND ide_token_id < ? ORDER BY ide_token_id DESC LIMIT 1000;
+
 -- ide_token_revoke :exec
 -- in:  token_hash bytes(32)
 DELETE FROM ide_token WHERE token_hash = ?;
@@ -112,6 +119,14 @@ DELETE FROM telemetry WHERE received_at_us < ? ORDER BY received_at_us LIMIT 100
 --      app_version str(40)?, received_at_us i64
 INSERT INTO feedback (public_id, user_id, message, category, rating, request_id, app_version, received_at_us)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- feedback_page :many
+-- Before an id, newest first, for the export.
+-- in:  user_id u64, feedback_id u64
+-- out: feedback_id u64, public_id str(28), message str(4000), category str(32)?, rating i64?, request_id str(128)?,
+--      app_version str(40)?, received_at_us i64
+SELECT feedback_id, public_id, message, category, rating, request_id, app_version, received_at_us
+FROM feedback FORCE INDEX (user_id) WHERE user_id = ? AND feedback_id < ? ORDER BY feedback_id DESC LIMIT 1000;
 
 -- feedback_erase :exec
 -- in:  user_id u64

@@ -188,6 +188,16 @@ describe("retries", () => {
     assert.equal(seen.length, 4);
   });
 
+  test("never of what has been paid for, as x-should-retry says, whatever the status", async () => {
+    for (const [status, should, n] of [[503, "false", 1], [408, "false", 1], [503, undefined, 3], [402, undefined, 1], [400, undefined, 1]]) {
+      const headers = { "content-type": "application/json", "retry-after-ms": "1", ...(should && { "x-should-retry": should }) };
+      let asked = 0;
+      const answered = client(person.token, { maxRetries: 2, fetch: async () => { asked++; return new Response('{"error":"x"}', { status, headers }); } });
+      await assert.rejects(answered.chat.completions.create(chat("")), (e) => e.status === status);
+      assert.equal(asked, n, `${status} ${should}`);
+    }
+  });
+
   test("after too many requests, when the window is over", async () => {
     const status = () => create("", { n: 5 }).catch((e) => e.status);
     await eventually(async () => assert.ok((await Promise.all(Array.from({ length: AI_LIMIT + 10 }, status))).includes(429)));

@@ -8,3 +8,8 @@ void metrics_add(enum metric m, i64 n)
 {
 	atomic_fetch_add(&support_metric[m], n);
 }
+
+void metrics_set(enum metric m, i64 value)
+{
+	atomic_store(&support_metric[m], value);
+}

@@ -327,7 +327,7 @@ __attribute__((noreturn)) static void child(int ready)
 		purse_running(r);
 		if (i % 3 != 0) { /* last what makes the rest count */
 			r->tokens.input = 1;
-			r->relayed_bytes = 12;
+			r->relayed_chars = 12;
 			atomic_signal_fence(memory_order_release);
 			r->has_first_token = true;
 		}

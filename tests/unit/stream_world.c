@@ -78,7 +78,7 @@ enum net_end collect(struct stream_world *w, const char *path, struct net_stream
 	memset(w->data, 0, sizeof(w->data));
 	call.url = str_starts(path, "http") ? path
 					    : arena_printf(&w->arena, "%s%s", w->server.url, path);
-	call.header = header;
+	call.header = call.header != NULL ? call.header : header;
 	call.body = call.body != NULL ? call.body : "{}";
 	call.body_length = call.body_length > 0 ? call.body_length : 2;
 	call.on_head = on_head;

@@ -76,6 +76,11 @@ static void test_headers(void **state)
 	dialect->write_chat(&world_arena, &chat, &newest, "", &call, &world_fail);
 	assert_string_equal(call.header[2], "anthropic-version: 2026-10-21");
 	assert_null(call.header[3]);
+	struct upstream_model model = plain;
+	model.key_header = KEY_BEARER;
+	dialect->write_chat(&world_arena, &chat, &model, "sk-1", &call, &world_fail);
+	assert_string_equal(call.header[3], "Authorization: Bearer sk-1");
+	assert_null(call.header[4]);
 }
 
 static const struct {

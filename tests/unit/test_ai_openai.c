@@ -22,6 +22,8 @@ static const struct upstream_model able = {.name = "gpt-x",
 	.pass_sampling = true,
 	.has_reasoning = true,
 	.max_completion_tokens = true};
+static const struct upstream_model old = {
+	.name = "gpt-x", .max_tokens = 4096, .no_stream_usage = true};
 
 #define HI "'messages':[{'role':'user','content':'Hi'}]"
 
@@ -71,6 +73,11 @@ static void test_headers(void **state)
 	assert_null(call.header[3]);
 	dialect->write_chat(&world_arena, &chat, &plain, NULL, &call, &world_fail);
 	assert_null(call.header[2]);
+	struct upstream_model model = plain;
+	model.key_header = KEY_X_API_KEY;
+	dialect->write_chat(&world_arena, &chat, &model, "sk-1", &call, &world_fail);
+	assert_string_equal(call.header[2], "x-api-key: sk-1");
+	assert_null(call.header[3]);
 }
 
 /* --- what is understood --- */

@@ -230,6 +230,30 @@ static void test_bodies(void **state)
 	}
 }
 
+/* Of two upstreams that answer after each other, as the first broke off, the second counts. */
+static void test_begun_again(void **state)
+{
+	static const struct chat_event broken[] = {OTHER(EVENT_START), REASONING("hm"), TEXT("Bye"),
+		REFUSAL("No"), TOOL(0, "c1", "f"), INPUT(0, "{"), FINISH(FINISH_LENGTH)};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		const struct stream *s = &bodies[i];
+		struct client_writer w;
+		print_message("  %s\n", s->name);
+		world_reset();
+		writer_init(&w, s->shape, s->include_usage);
+		for (size_t j = 0; j < ARRAY_LEN(broken); j++)
+			client_body_event(&w, &broken[j]);
+		client_body_event(&w, &(struct chat_event)OTHER(EVENT_START));
+		for (size_t j = 0; j < ARRAY_LEN(s->event); j++)
+			if (s->event[j].kind != EVENT_START)
+				client_body_event(&w, &s->event[j]);
+		client_body_end(&w, s->usage);
+		assert_string_equal(w.out.data, quoted(s->bytes));
+	}
+}
+
 static const struct {
 	i64 hundredths;
 	const char *written;
@@ -307,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_begun_again),
 		cmocka_unit_test(test_credits),
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_memory),

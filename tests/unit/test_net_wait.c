@@ -115,7 +115,7 @@ static void test_client_leaves(void **state)
 			.url = arena_printf(&w.arena, "%s/hang", w.server.url),
 			.abort_fd = pair[0],
 		};
-		assert_int_equal(call(&w, &request), E_UPSTREAM_ERROR);
+		assert_int_equal(call(&w, &request), E_CLIENT_LEFT);
 		assert_true(
 			clock_mono_us() - start_us < (cases[i].after_ms + 300) * (i64)US_PER_MS);
 		assert_non_null(strstr(w.fail.cause, "client left"));

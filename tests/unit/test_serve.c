@@ -71,6 +71,13 @@ static int says_little(struct req *r, const void *in, void *out)
 	return E_FORBIDDEN;
 }
 
+/* As what waits for somebody else does, when nobody waits for the answer any more. */
+static int is_left(struct req *r, const void *in, void *out)
+{
+	(void)in, (void)out;
+	return fail_cause(r->fail, E_CLIENT_LEFT, "client left");
+}
+
 static int authenticate(struct req *r)
 {
 	const char *token = auth_bearer(r);
@@ -90,6 +97,7 @@ static const struct route routes[] = {
 	ROUTE(GET, "/a/refuses", NONE, NONE, 0, refuses, NO_IN, OUT(out), 200, "Refuses"),
 	ROUTE(GET, "/a/outcome", NONE, NONE, 0, leaks_an_outcome, NO_IN, OUT(out), 200, "Leaks"),
 	ROUTE(GET, "/a/little", NONE, NONE, 0, says_little, NO_IN, OUT(out), 200, "Little"),
+	ROUTE(GET, "/a/left", NONE, NONE, 0, is_left, NO_IN, OUT(out), 200, "Left"),
 };
 static const char *const prefixes[] = {"/a/", NULL};
 static const struct family family = {.name = "test",
@@ -138,6 +146,8 @@ static const struct {
 		"{\"error\":\"internal\"", 0},
 	{"a code alone is enough", "GET", "/a/little", NULL, "", 0, 403, "{\"error\":\"forbidden\"",
 		0},
+	{"who leaves has not met an error of ours", "GET", "/a/left", NULL, "", 0, 499,
+		"{\"error\":\"client_left\"", 0},
 };
 
 static void serve_case(size_t i)

@@ -83,6 +83,7 @@ static void set_record(struct answer *a, const struct http_head *head)
 	const char *model = a->ask.model[0] != '\0' ? a->ask.model : "default";
 
 	text_label(head->key, r->key, sizeof(r->key));
+	r->is_x_api_key = head->is_x_api_key;
 	text_label((struct text){model, strlen(model)}, r->model, sizeof(r->model));
 	text_label(head->request_id, r->request_id, sizeof(r->request_id));
 	text_label((struct text){a->ask.plan.tag, strlen(a->ask.plan.tag)}, r->tag, sizeof(r->tag));

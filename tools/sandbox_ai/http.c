@@ -42,7 +42,7 @@ static bool read_field(struct http_head *h, struct text name, struct text value)
 	else if (is_name(name, "anthropic-version"))
 		h->version = value;
 	else if (is_name(name, "x-api-key"))
-		h->key = value;
+		h->key = value, h->is_x_api_key = true;
 	else if (is_name(name, "connection"))
 		h->keeps = h->keeps && !is_name(value, "close");
 	else if (is_name(name, "authorization") && value.length > 7 &&

@@ -16,6 +16,7 @@ struct http_head {
 	bool is_old;	     /* HTTP/1.0: no chunks, closed after each answer */
 	bool keeps, expects; /* expects: 100-continue */
 	bool is_chunked;
+	bool is_x_api_key; /* where the key was */
 };
 
 /* The slices in *ret belong to the text. */

@@ -168,6 +168,7 @@ static void write_record(struct bytes *b, const struct record *r)
 	bytes_str(b, "{\"id\":");
 	bytes_i64(b, (i64)r->id);
 	BYTES_STRS(b, ",\"state\":\"", state_names[r->state], "\",\"key\":\"", r->key,
+		"\",\"key_header\":\"", r->is_x_api_key ? "x-api-key" : "authorization",
 		"\",\"model\":\"", r->model, "\",\"dialect\":\"", r->dialect,
 		"\",\"request_id\":\"", r->request_id, "\",\"tag\":\"", r->tag,
 		"\",\"stream\":", r->is_stream ? "true" : "false",

@@ -19,7 +19,7 @@ struct record {
 	const char *dialect;
 	size_t row;
 	int status; /* 0: no status line was sent */
-	bool is_stream, is_usage_sent;
+	bool is_stream, is_usage_sent, is_x_api_key;
 	struct usage usage; /* in usage frames that were written to the last byte */
 	i64 generated;	    /* output tokens, reported or not */
 	u64 body_bytes;

@@ -7,14 +7,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../domain/call_budget.h"
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/route.h"
 #include "turnpike.h"
 
-/* Workers that stream keep their own time; the longest is 600 s, of a mode of chat. */
 enum {
-	SILENCE_S = 630,
+	SPARE_S = 30, /* workers that stream keep their own time, and have so much longer */
 	BODY_KEPT_BYTES = 256 * 1024, /* a larger body waits in a file until it is all there */
 };
 
@@ -26,9 +26,23 @@ struct place {
 	enum limit_id limit;   /* as nginx counts it */
 	enum limit_id general; /* the family's, which counts beside it; LIMIT_NONE: none */
 	size_t body_bytes;
-	bool is_stream;
+	i64 silence_s; /* of one that streams; 0: it does not */
 	int cache_s;
 };
+
+/* A call of a model may be silent for all of its mode's time. */
+static i64 longest_silence_s(const struct options *o)
+{
+	static const enum chat_mode modes[] = {MODE_CHAT, MODE_PLAN, MODE_AGENT, MODE_TAB};
+	i64 longest_ms = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		const struct call_budget b = call_budget(o, modes[i]);
+		longest_ms = b.stream > longest_ms ? b.stream : longest_ms;
+		longest_ms = b.whole > longest_ms ? b.whole : longest_ms;
+	}
+	return longest_ms / 1000 + SPARE_S;
+}
 
 static void write_error_pages(const struct place *p, const char *indent, FILE *out)
 {
@@ -64,9 +78,10 @@ static void write_settings(const struct place *p, const char *indent, FILE *out)
 		fprintf(out, "%sclient_max_body_size %zu;\n%sclient_body_buffer_size %zu;\n",
 			indent, p->body_bytes, indent,
 			p->body_bytes < BODY_KEPT_BYTES ? p->body_bytes : BODY_KEPT_BYTES);
-	if (p->is_stream)
-		fprintf(out, "%sfastcgi_buffering off;\n%sgzip off;\n%sfastcgi_read_timeout %ds;\n",
-			indent, indent, indent, SILENCE_S);
+	if (p->silence_s > 0)
+		fprintf(out,
+			"%sfastcgi_buffering off;\n%sgzip off;\n%sfastcgi_read_timeout %llds;\n",
+			indent, indent, indent, (long long)p->silence_s);
 	if (p->cache_s > 0)
 		fprintf(out,
 			"%sfastcgi_cache turnpike;\n%sfastcgi_cache_key $request_method$uri;\n"
@@ -78,7 +93,8 @@ static void write_settings(const struct place *p, const char *indent, FILE *out)
 	fprintf(out, "%sfastcgi_pass turnpike_%s;\n", indent, pool_names[p->pool]);
 }
 
-static struct place place_of(const struct family *family, const struct route *route)
+static struct place place_of(
+	const struct options *o, const struct family *family, const struct route *route)
 {
 	struct place p = {
 		.family = family,
@@ -100,7 +116,8 @@ static struct place place_of(const struct family *family, const struct route *ro
 			continue;
 		if (other->body_bytes > p.body_bytes)
 			p.body_bytes = other->body_bytes;
-		p.is_stream = p.is_stream || (other->flags & STREAM) != 0;
+		if ((other->flags & STREAM) != 0)
+			p.silence_s = longest_silence_s(o);
 		p.cache_s = other->cache_s > p.cache_s ? other->cache_s : p.cache_s;
 	}
 	return p;
@@ -110,7 +127,7 @@ static bool same_settings(const struct place *a, const struct place *b)
 {
 	return a->family->dialect == b->family->dialect && a->family == b->family &&
 	       a->pool == b->pool && a->limit == b->limit && a->body_bytes == b->body_bytes &&
-	       a->is_stream == b->is_stream && a->cache_s == b->cache_s;
+	       a->silence_s == b->silence_s && a->cache_s == b->cache_s;
 }
 
 /* "/api/x/{id}/y" as "^/api/x/[^/]+/y/?$". */
@@ -202,7 +219,7 @@ static void write_routes(const struct options *o, struct arena *arena, FILE *out
 	struct place *with_params = arena_array(arena, struct place, n_all);
 	for (size_t f = 0; families[f] != NULL; f++)
 		for (size_t i = 0; i < families[f]->n_routes; i++) {
-			struct place p = place_of(families[f], &families[f]->route[i]);
+			struct place p = place_of(o, families[f], &families[f]->route[i]);
 			if (!is_first_of_path(f, i) || !nginx_serves(o, p.pool))
 				continue;
 			if (strchr(p.route->path, '{') != NULL) {

@@ -105,10 +105,13 @@ for (const model of MODELS) {
     assert.equal(body.choices[0].message.content, "grün naïve 日本 мир 🙂 ");
   });
 
-  test(`${model}: no usage reported: estimated from what was sent and said, and marked`, async () => {
-    const body = chat("usage=none tokens=20", { model });
+  for (const letters of ["", " utf8"]) test(`${model}: no usage reported: estimated from what was sent and said${letters}, and marked`, async () => {
+    const body = chat(`usage=none tokens=20${letters}`, { model });
     const { body: answer, headers } = await good(body);
-    const tokens = { input: Math.ceil((body.messages[0].content.length + 12) / 4), output: Math.ceil(words(20).length / 4) };
+    // A fourth of the bytes that were sent and of the characters that were said, however many bytes these have.
+    const said = [...answer.choices[0].message.content];
+    assert.equal(Buffer.byteLength(said.join("")) > said.length, letters !== "");
+    const tokens = { input: Math.ceil((Buffer.byteLength(body.messages[0].content) + 12) / 4), output: Math.ceil(said.length / 4) };
     assert.deepEqual([answer.usage.inputTokens, answer.usage.outputTokens], [tokens.input, tokens.output]);
     const receipt = await gateway.receipt(headers["x-turnpike-receipt"]);
     assert.deepEqual([receipt.status, receipt.is_estimated, receipt.cost, receipt.reason], ["ok", 1, cost(model, tokens), "the upstream reported no usage"]);
@@ -306,4 +309,15 @@ test("a completion in the same breath: the two routes are apart, their money is 
   const [a, b] = await Promise.all([ask(chat("tokens=3 input=10"), { who: someone }), gateway.fill(someone, fill("tokens=3 input=10"))]);
   assert.deepEqual([a.status, b.status], [200, 200]);
   assert.equal(await gateway.atRest(someone), 1000000n - cost("sandbox-chat", { input: 10, output: 3 }) - cost("codegrex-tab", { input: 10, output: 3 }));
+});
+
+test("a request that takes more memory than one may have: refused like any other, and nothing charged", async () => {
+  const someone = await gateway.person();
+  // Two bytes here, six for the model.
+  const content = "\b".repeat(9 * 1024 * 1024);
+  const { status, body, headers } = await ask({ model: "sandbox-chat", messages: [{ role: "user", content }] }, { who: someone });
+  assert.deepEqual([status, body.code, body.request_id], [503, "unavailable", headers["x-request-id"]]);
+  assert.match(headers["retry-after"], /^\d+$/);
+  assert.equal(headers["ratelimit-limit"], "30");
+  assert.equal(await gateway.atRest(someone), 100000000n);
 });

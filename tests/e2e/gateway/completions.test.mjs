@@ -104,6 +104,16 @@ test("too little credit: no model is asked", async () => {
   assert.deepEqual(await gateway.records(tag), []);
 });
 
+test("a model that breaks off while it thinks has said nothing: an error that may be tried again, and nothing charged", async () => {
+  const someone = await gateway.person(), body = fill("think=40 tokens=5 cut_at=2500", { model: "sandbox-chat", stream: true });
+  const answer = await gateway.fill(someone, body);
+  assert.deepEqual([answer.status, answer.body.code, answer.headers["x-should-retry"]], [502, "upstream_error", undefined]);
+  const receipt = await gateway.receipt(answer);
+  assert.deepEqual([receipt.status, receipt.cost], ["refunded", 0n]);
+  assert.ok(receipt.attempts > 1, "other routes were asked");
+  assert.equal(await gateway.atRest(someone), 100000000n);
+});
+
 test("who leaves before the answer is not worked for", async () => {
   const tag = `tab-left-${Date.now()}`;
   const gone = await gateway.fill(person, fill(`first_ms=3000 tag=${tag}`), { timeout: 150 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { Gateway, chat } from "./ai.mjs";
 import { URL_BASE, Visitor, eventually, ownStack, request, turnpike } from "../support.mjs";
 
 test("liveness", async () => {
@@ -42,7 +43,25 @@ test("everything, for operators", async () => {
   assert.equal(typeof body.checks.providers, "object");
   assert.ok(body.workers.busy >= 1 && body.workers.idle >= 1, "one is answering this");
   assert.ok(body.queue.outbox >= 0);
+  assert.ok(body.queue.reservations >= 0);
   assert.equal((await turnpike(["routes"])).stdout.includes("/health/detailed"), true);
+});
+
+test("calls of models under way, and what is reserved for them", async () => {
+  const gateway = new Gateway(), person = await gateway.person();
+  const gauges = async () => {
+    const { text } = await request("GET", `${URL_BASE}/metrics`, { check: false });
+    return ["calls", "leases"].map((name) => [...text.matchAll(new RegExp(`^turnpike_ai_${name}\\{[^}]*\\} (\\d+)$`, "gm"))].reduce((sum, [, n]) => sum + Number(n), 0));
+  };
+  let hangUp = false;
+  const calls = Array.from({ length: 3 }, () => gateway.stream(person, chat("rate=20 tokens=2000"), { leave: () => hangUp }));
+  await eventually(async () => {
+    const [n_calls, n_leases] = await gauges();
+    assert.ok(n_calls >= 3 && n_leases >= 1, `${n_calls} ${n_leases}`);
+    assert.ok((await new Visitor().get("/health/detailed")).body.queue.reservations >= 1);
+  });
+  hangUp = true;
+  await Promise.all(calls);
 });
 
 describe("a stack whose database fails", () => {

@@ -1,7 +1,10 @@
 // Streams of POST /v1/chat/completions: every frame and its order (gateway.md 2.3), when it comes, and who leaves.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
 import { after, before, test } from "node:test";
-import { URL_BASE, eventually } from "../support.mjs";
+import { STATE, URL_BASE, eventually, turnpike } from "../support.mjs";
 import { Gateway, chat, cost, credits, said, words } from "./ai.mjs";
 
 const gateway = new Gateway();
@@ -147,9 +150,22 @@ for (const model of MODELS) {
       const [id] = await gateway.receipts(someone);
       return gateway.receipt(id ?? assert.fail("not settled"));
     });
-    assert.deepEqual([receipt.status, receipt.cost], ["refunded", 0n]);
+    assert.deepEqual([receipt.status, receipt.cost, receipt.reason], ["refunded", 0n, "the client left before the first token"]);
     assert.equal(await gateway.atRest(someone), 100000000n);
   });
+
+  for (const [when, directive, stream] of [["before the first token", "first_ms=5000", true], ["in the middle", "rate=50 tokens=500", true], ["before a whole answer", "first_ms=5000", false]])
+    test(`${model}: who leaves ${when} is an event, and no error of ours`, async () => {
+      const trace = `left-${randomUUID()}`;
+      await gateway.stream(person, chat(`${directive} tag=${trace}`, { model, stream }), { timeout: 800, headers: { "X-Request-Id": trace }, leave: (a) => a.text.length > 500 });
+      assert.equal((await gateway.records(trace)).length, 1, "the model was at work");
+      const events = await eventually(() => {
+        const found = fs.readFileSync(path.join(STATE, "log/events.log"), "utf8").split("\n").filter((line) => line.includes(trace));
+        assert.ok(found.length > 0, "nothing in the log");
+        return found.map(JSON.parse);
+      });
+      assert.deepEqual(events.map((e) => [e.level, e.event, e.route]), [["info", "client_left", "/v1/chat/completions"]]);
+    });
 }
 
 test("limits and origins are told on streams as on all else", async () => {
@@ -171,6 +187,24 @@ test("what is wrong before the first byte is an answer, no stream", async () => 
   assert.deepEqual(await json(person, chat("", { n: 5 })), [400, "validation_failed"]);
   assert.deepEqual(await json(person, chat("nonsense")), [400, "validation_failed"]);
   assert.deepEqual(await json(undefined, chat("")), [401, "unauthorized"]);
+});
+
+test("nginx waits for as long as the slowest mode may be silent, and a little more", async () => {
+  const dir = fs.mkdtempSync("/tmp/turnpike-nginx-"), config = path.join(dir, "turnpike.conf");
+  fs.symlinkSync(path.join(STATE, "bin"), path.join(dir, "bin"));
+  const timeouts = async (more) => {
+    fs.writeFileSync(config, fs.readFileSync(path.join(STATE, "turnpike.conf"), "utf8") + more);
+    const { status, stderr } = await turnpike(["nginx", "--out", dir], dir);
+    assert.equal(status, 0, stderr);
+    return new Set(fs.readFileSync(path.join(dir, "locations.conf"), "utf8").match(/fastcgi_read_timeout [^;]*/g));
+  };
+  try {
+    assert.deepEqual(await timeouts(""), new Set(["fastcgi_read_timeout 1830s"]));
+    assert.deepEqual(await timeouts("\n[mode.plan]\nwhole = 4000\n"), new Set(["fastcgi_read_timeout 4030s"]));
+    assert.deepEqual(await timeouts("\n[mode.agent]\nstream = 60\nwhole = 50\n"), new Set(["fastcgi_read_timeout 930s"]), "that of plan");
+  } finally {
+    fs.rmSync(dir, { recursive: true });
+  }
 });
 
 test("after fifteen silent seconds a comment says that all is well", async () => {

@@ -341,10 +341,13 @@ test("the export holds everything of the account and no secret", async () => {
 
   for (const turn_id of ["t1", "t2"]) await person.post("/api/usage/increment", { turn_id });
   const called = await callModel(person, "the-trace-of-it");
+  const ideToken = (await turnpike(["ide-token", "create", "--user", person.email, "--name", "Editor"])).stdout.match(/cgx_[\w-]{43}/)[0];
+  const said = await person.post("/v1/feedback", { message: "Well done", rating: 4, appVersion: "1.2" });
+  assert.equal(said.status, 201, said.text);
   const { status, body, text, headers } = await person.get("/api/account/export", { headers: { "User-Agent": "Export/1" } });
   assert.equal(status, 200);
   assert.match(headers["content-disposition"], /^attachment; filename="[a-z.]+"$/);
-  assert.deepEqual(Object.keys(body).sort(), ["account", "call_days", "calls", "exported_at", "identities", "orders", "sessions", "turn_days", "turns", "usage", "usage_days"]);
+  assert.deepEqual(Object.keys(body).sort(), ["account", "call_days", "calls", "exported_at", "feedback", "ide_tokens", "identities", "orders", "sessions", "turn_days", "turns", "usage", "usage_days"]);
   assert.deepEqual(body.account, (await person.get("/api/account/me")).body);
   assert.deepEqual(body.identities, [{ provider: "github", subject: `gh-${person.user.id}`, created_at: 1700000000 }]);
   assert.deepEqual(body.sessions.map((s) => s.device).sort(), ["linux-arm64", "win32-arm64"]);
@@ -364,8 +367,17 @@ test("the export holds everything of the account and no secret", async () => {
   assert.deepEqual(body.turns, [{ id: "t1", day: today }, { id: "t2", day: today }]);
   assert.deepEqual(body.turn_days, [{ day: today, used: 2 }]);
 
+  const now = Date.now() / 1000, near = (a, b) => Math.abs(a - b) < 60;
+  const [{ id: token, created_at, last_used_at, expires_at, ...named }, ...others] = body.ide_tokens;
+  assert.deepEqual([named, others], [{ name: "Editor" }, []]);
+  assert.ok(near(created_at, now) && near(last_used_at, now) && near(expires_at, now + 90 * 86400) && token.length > 4);
+  const [{ ts: said_at, ...words }] = body.feedback;
+  assert.deepEqual(words, { id: said.body.id, message: "Well done", category: null, rating: 4, app_version: "1.2" });
+  assert.ok(near(said_at, now));
+
   const [[hash]] = await sql(`SELECT LOWER(HEX(token_hash)) FROM session WHERE user_id = ${id} LIMIT 1`);
-  for (const secret of [person.token, person.token.slice("session:".length), "session:", hash, hash.toUpperCase()]) {
+  const [[tokenHash]] = await sql(`SELECT HEX(token_hash) FROM ide_token WHERE user_id = ${id}`);
+  for (const secret of [ideToken, tokenHash, tokenHash.toLowerCase(), person.token, person.token.slice("session:".length), "session:", hash, hash.toUpperCase()]) {
     assert.ok(!text.includes(secret), secret);
   }
 });

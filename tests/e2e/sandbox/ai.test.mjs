@@ -386,7 +386,7 @@ test("the counters know what was reported, what was not, and who left", async ()
     const { id, started_at_ms, ended_at_ms, bytes, ...first } = records[0];
     assert.equal(id, 1);
     assert.ok(ended_at_ms >= started_at_ms && Math.abs(Date.now() - ended_at_ms) < 60000 && bytes > 500);
-    assert.deepEqual(first, { state: "completed", key: "key-a", model: "m", dialect: "openai", request_id: "req_seen", tag: "a", stream: false,
+    assert.deepEqual(first, { state: "completed", key: "key-a", key_header: "authorization", model: "m", dialect: "openai", request_id: "req_seen", tag: "a", stream: false,
       usage_sent: true, aborted: false, status: 200, generated_tokens: 13, unreported_tokens: 0, input_tokens: 100, output_tokens: 13,
       cached_tokens: 20, cache_write_tokens: 5, reasoning_tokens: 3 });
     assert.deepEqual([records[2].generated_tokens, records[2].unreported_tokens, records[2].input_tokens], [10, 10, 0]);
