@@ -46,6 +46,10 @@ HANDLER(account_providers);
 HANDLER(account_session_get);
 HANDLER(account_password_signin);
 HANDLER(account_signout);
+HANDLER(account_2fa_setup);
+HANDLER(account_2fa_enable);
+HANDLER(account_2fa_verify);
+HANDLER(account_2fa_disable);
 #undef HANDLER
 
 SCHEMA_DECLARE(account_csrf);
@@ -53,5 +57,10 @@ SCHEMA_DECLARE(account_signin_in);
 SCHEMA_DECLARE(account_signout_in);
 SCHEMA_DECLARE(account_url);
 SCHEMA_DECLARE(account_session);
+SCHEMA_DECLARE(account_2fa_setup);
+SCHEMA_DECLARE(account_2fa_enable_in);
+SCHEMA_DECLARE(account_2fa_enabled);
+SCHEMA_DECLARE(account_2fa_verify_in);
+SCHEMA_DECLARE(account_2fa_disable_in);
 
 #endif

@@ -1,5 +1,8 @@
 /* The routes of the account family, in the order of the contract. */
+#include <stdio.h>
+
 #include "../../domain/password.h"
+#include "../../fcgi/core/seal.h"
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/request.h"
 #include "../../fcgi/http/route.h"
@@ -22,11 +25,35 @@ static const struct route routes[] = {
 	ROUTE(POST, "/api/auth/signout", ACCOUNT_OPTIONAL, AUTH, FORM_OR_JSON | MFA_EXEMPT,
 		account_signout, IN(account_signout_in), OUT(account_url), 200,
 		"End the session of this browser", .other_status = 302, .pool = POOL_AUTH),
+
+	/* 5. Second factor */
+	ROUTE(GET, "/api/account/2fa/setup", ACCOUNT, GENERAL, 0, account_2fa_setup, NO_IN,
+		OUT(account_2fa_setup), 200, "A new secret for an authenticator app; keeps nothing",
+		ERRORS(E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/setup", ACCOUNT, GENERAL, 0, account_2fa_setup, NO_IN,
+		OUT(account_2fa_setup), 200, "The same as GET", ERRORS(E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/enable", ACCOUNT, GENERAL, 0, account_2fa_enable,
+		IN(account_2fa_enable_in), OUT(account_2fa_enabled), 200,
+		"Turn the second factor on, or move it to another app", .pool = POOL_AUTH,
+		ERRORS(E_BAD_CODE, E_BAD_PASSWORD, E_REAUTH_REQUIRED, E_RATE_LIMITED,
+			E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/verify", ACCOUNT, GENERAL, MFA_EXEMPT, account_2fa_verify,
+		IN(account_2fa_verify_in), OUT(account_ok), 200,
+		"Prove the second factor for this session", .pool = POOL_AUTH,
+		ERRORS(E_BAD_CODE, E_RATE_LIMITED, E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/disable", ACCOUNT, GENERAL, 0, account_2fa_disable,
+		IN(account_2fa_disable_in), OUT(account_ok), 200, "Turn the second factor off",
+		.pool = POOL_AUTH, ERRORS(E_BAD_PASSWORD, E_REAUTH_REQUIRED, E_RATE_LIMITED)),
 };
 
 static int start(const struct worker *worker, char *why, size_t why_size)
 {
-	(void)why, (void)why_size;
+	const char *fault = seal_fault(worker->options);
+
+	if (fault != NULL) {
+		snprintf(why, why_size, "%s", fault);
+		return -1;
+	}
 	password_start(worker->options);
 	return 0;
 }
