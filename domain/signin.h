@@ -27,6 +27,12 @@ struct signin_result {
 	const char *handoff; /* of a code for the IDE: what it exchanges for a session; else NULL */
 };
 
+/* Opens a session for a user who is still there, and makes a hand-off when it is for the IDE.
+ * Inside the transaction that looked at what proves who it is. E_INVALID_CODE: deleted meanwhile.
+ */
+int signin_open(struct db *db, u64 user_id, const struct signin_purpose *purpose,
+	const struct session_device *device, i64 now_us, struct signin_result *ret);
+
 /* Signs in with a code (the first time makes the user). E_INVALID_CODE for wrong, used and expired
  * alike; the fifth wrong try kills the code. */
 int signin_with_code(struct db *db, const struct options *options, const char *email,
