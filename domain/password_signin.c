@@ -13,12 +13,18 @@ static bool may_sign_in(const struct password_signin *in, const struct credentia
 	return is_proved && !is_going && !who->suspended_at_us.has;
 }
 
+/* Another sign-in will do it when there is no time for it now. */
 static int rehash(
 	struct db *db, const struct password_signin *in, struct credential_by_email_row *who)
 {
 	const char *hash;
+	int rc = password_hash(db->arena, db->fail, in->password, &hash);
 
-	TRY(password_hash(db->arena, db->fail, in->password, &hash));
+	if (rc == E_UNAVAILABLE) {
+		fail_clear(db->fail);
+		return 0;
+	}
+	TRY(rc);
 	TRY(sql_password_rehash(db, hash, who->user_id, who->hash, NULL));
 	who->hash = hash;
 	return 0;

@@ -1,4 +1,8 @@
 /* The routes of the account family, in the order of the contract. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "../../domain/password.h"
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/request.h"
@@ -48,9 +52,18 @@ static const struct route routes[] = {
 
 static int start(const struct worker *worker, char *why, size_t why_size)
 {
-	(void)why, (void)why_size;
-	password_start(worker->options);
-	return 0;
+	if (worker->pool != POOL_AUTH || password_start(worker->options))
+		return 0;
+	snprintf(why, why_size,
+		"no threads or memory to hash passwords in (%s): lower [account] hashes",
+		strerror(errno));
+	return -1;
+}
+
+static void stop(const struct worker *worker)
+{
+	(void)worker;
+	password_stop();
 }
 
 static const char *const prefixes[] = {"/api/auth/csrf", "/api/auth/providers", "/api/auth/session",
@@ -75,4 +88,5 @@ const struct family account_family = {
 	.admit = account_admit,
 	.authenticate = account_authenticate,
 	.start = start,
+	.stop = stop,
 };
