@@ -134,15 +134,22 @@ static int create_handoff(struct db *db, u64 user_id, u64 session_id, const char
 	return 0;
 }
 
+bool signin_is_pending(const struct signin_result *result)
+{
+	return person_mfa_pending(result->account.mfa_since_us, result->account.mfa_at_us);
+}
+
 int signin_open(struct db *db, u64 user_id, const struct signin_purpose *purpose,
 	const struct session_device *device, i64 now_us, struct signin_result *ret)
 {
 	TRY(open_session(db, user_id, (struct opt_i64){0}, device, now_us, ret));
-	ret->handoff = NULL;
-	if (!purpose->is_ide)
-		return 0;
-	return create_handoff(
-		db, user_id, ret->account.session_id, purpose->challenge, now_us, &ret->handoff);
+	ret->handoff = ret->challenge = NULL;
+	if (purpose->is_ide && signin_is_pending(ret))
+		ret->challenge = purpose->challenge;
+	else if (purpose->is_ide)
+		TRY(create_handoff(db, user_id, ret->account.session_id, purpose->challenge, now_us,
+			&ret->handoff));
+	return 0;
 }
 
 struct use_code {
@@ -235,32 +242,70 @@ int signin_with_handoff(struct db *db, const char *handoff, const char *verifier
 	struct use_handoff w = {
 		sha256(handoff, strlen(handoff)), verifier, device, now_us, false, ret};
 
-	ret->handoff = NULL;
+	ret->handoff = ret->challenge = NULL;
 	TRY(db_tx(db, use_handoff_apply, &w));
 	return w.is_right ? 0 : fail(db->fail, E_INVALID_CODE, NULL);
 }
 
-struct identity {
-	const char *provider, *subject, *email, *challenge;
+struct handoff {
+	const struct session_caller_row *from;
+	const char *challenge;
 	i64 now_us;
 	const char *handoff;
+};
+
+/* A password that was changed meanwhile has ended the session, and with it what it may hand over.
+ */
+static int handoff_apply(struct db *db, void *arg)
+{
+	struct handoff *w = arg;
+	struct user_lock_row user;
+	struct factor_session_row session;
+	int rc = sql_user_lock(db, w->from->user_id, &user);
+
+	if (rc == 0)
+		rc = sql_factor_session(db, w->from->session_id, w->from->user_id, &session);
+	if (rc == SQL_NONE)
+		return fail(db->fail, E_UNAUTHORIZED, NULL);
+	TRY(rc);
+	return create_handoff(
+		db, w->from->user_id, w->from->session_id, w->challenge, w->now_us, &w->handoff);
+}
+
+int signin_create_handoff(struct db *db, const struct session_caller_row *from,
+	const char *challenge, i64 now_us, const char **ret_handoff)
+{
+	struct handoff w = {from, challenge, now_us, NULL};
+
+	if (now_us - from->session_created_at_us > S_TO_US(HANDOFF_FRESH_S))
+		return fail(db->fail, E_REAUTH_REQUIRED, NULL);
+	TRY(db_tx(db, handoff_apply, &w));
+	*ret_handoff = w.handoff;
+	return 0;
+}
+
+struct identity {
+	const struct signin_identity *who;
+	i64 now_us;
+	const char *handoff;
+	bool mfa_first;
 };
 
 static int identity_user(struct db *db, const struct identity *w, u64 *ret_user_id)
 {
 	struct identity_find_row row;
-	int rc = sql_identity_find(db, w->provider, w->subject, &row);
+	int rc = sql_identity_find(db, w->who->provider, w->who->subject, &row);
 
 	if (rc == 0)
 		*ret_user_id = row.user_id;
 	if (rc != SQL_NONE)
 		return rc;
-	TRY(person_of_proved_email(db, w->email, w->now_us, ret_user_id));
+	TRY(person_of_proved_email(db, w->who->email, w->now_us, ret_user_id));
 	rc = sql_identity_insert(db,
 		&(struct identity_insert_in){
 			.user_id = *ret_user_id,
-			.provider = w->provider,
-			.subject = w->subject,
+			.provider = w->who->provider,
+			.subject = w->who->subject,
 			.created_at_us = w->now_us,
 		},
 		NULL);
@@ -270,18 +315,26 @@ static int identity_user(struct db *db, const struct identity *w, u64 *ret_user_
 static int identity_apply(struct db *db, void *arg)
 {
 	struct identity *w = arg;
+	const struct signin_purpose *purpose = w->who->purpose;
+	struct factor_since_row user;
 	u64 user_id;
 
 	TRY(identity_user(db, w, &user_id));
-	return create_handoff(db, user_id, 0, w->challenge, w->now_us, &w->handoff);
+	int rc = sql_factor_since(db, user_id, &user);
+	if (rc != SQL_NONE)
+		TRY(rc);
+	w->mfa_first = purpose->is_ide && rc == 0 && user.mfa_since_us.has;
+	return create_handoff(
+		db, user_id, 0, w->mfa_first ? NULL : purpose->challenge, w->now_us, &w->handoff);
 }
 
-int signin_with_identity(struct db *db, const char *provider, const char *subject,
-	const char *email, const char *challenge, i64 now_us, const char **ret_handoff)
+int signin_with_identity(struct db *db, const struct signin_identity *who, i64 now_us,
+	const char **ret_handoff, bool *ret_mfa_first)
 {
-	struct identity w = {provider, subject, email, challenge, now_us, NULL};
+	struct identity w = {who, now_us, NULL, false};
 
 	TRY(db_tx(db, identity_apply, &w));
 	*ret_handoff = w.handoff;
+	*ret_mfa_first = w.mfa_first;
 	return 0;
 }

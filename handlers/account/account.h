@@ -64,6 +64,10 @@ HANDLER(account_password_reset);
 HANDLER(account_password_change);
 HANDLER(account_verify_start);
 HANDLER(account_verify_confirm);
+HANDLER(account_2fa_setup);
+HANDLER(account_2fa_enable);
+HANDLER(account_2fa_verify);
+HANDLER(account_2fa_disable);
 #undef HANDLER
 
 SCHEMA_DECLARE(account_csrf);
@@ -80,5 +84,10 @@ SCHEMA_DECLARE(account_change_in);
 SCHEMA_DECLARE(account_verify_start_in);
 SCHEMA_DECLARE(account_verify_in);
 SCHEMA_DECLARE(account_verified);
+SCHEMA_DECLARE(account_2fa_setup);
+SCHEMA_DECLARE(account_2fa_enable_in);
+SCHEMA_DECLARE(account_2fa_enabled);
+SCHEMA_DECLARE(account_2fa_verify_in);
+SCHEMA_DECLARE(account_2fa_disable_in);
 
 #endif

@@ -123,7 +123,7 @@ int account_session_get(struct req *r, const void *in, void *out_)
 	out->expires = clock_iso8601_ms(r->arena, caller->web->expires_at_us);
 	out->user = arena_new(r->arena, struct account_session_user);
 	*out->user = (struct account_session_user){
-		.name = caller->display_name,
+		.name = r->caller.mfa_pending ? NULL : caller->display_name,
 		.email = caller->email,
 		.id = caller->public_id,
 		.auth_at = caller->auth_at_us / US_PER_MS,

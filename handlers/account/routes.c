@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../domain/password.h"
+#include "../../fcgi/core/seal.h"
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/request.h"
 #include "../../fcgi/http/route.h"
@@ -48,10 +49,35 @@ static const struct route routes[] = {
 	ROUTE(POST, "/api/account/verify-email/confirm", NONE, SENSITIVE, 0, account_verify_confirm,
 		IN(account_verify_in), OUT(account_verified), 200, "Prove an address by its link",
 		ERRORS(E_NOT_FOUND, E_ALREADY_VERIFIED, E_EXPIRED)),
+
+	/* 5. Second factor */
+	ROUTE(GET, "/api/account/2fa/setup", ACCOUNT, GENERAL, 0, account_2fa_setup, NO_IN,
+		OUT(account_2fa_setup), 200, "A new secret for an authenticator app; keeps nothing",
+		ERRORS(E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/setup", ACCOUNT, GENERAL, 0, account_2fa_setup, NO_IN,
+		OUT(account_2fa_setup), 200, "The same as GET", ERRORS(E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/enable", ACCOUNT, GENERAL, 0, account_2fa_enable,
+		IN(account_2fa_enable_in), OUT(account_2fa_enabled), 200,
+		"Turn the second factor on, or move it to another app", .pool = POOL_AUTH,
+		ERRORS(E_BAD_CODE, E_BAD_PASSWORD, E_REAUTH_REQUIRED, E_RATE_LIMITED,
+			E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/verify", ACCOUNT, GENERAL, MFA_EXEMPT, account_2fa_verify,
+		IN(account_2fa_verify_in), OUT(account_ok), 200,
+		"Prove the second factor for this session", .pool = POOL_AUTH,
+		ERRORS(E_BAD_CODE, E_RATE_LIMITED, E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/disable", ACCOUNT, GENERAL, 0, account_2fa_disable,
+		IN(account_2fa_disable_in), OUT(account_ok), 200, "Turn the second factor off",
+		.pool = POOL_AUTH, ERRORS(E_BAD_PASSWORD, E_REAUTH_REQUIRED, E_RATE_LIMITED)),
 };
 
 static int start(const struct worker *worker, char *why, size_t why_size)
 {
+	const char *fault = seal_fault(worker->options);
+
+	if (fault != NULL) {
+		snprintf(why, why_size, "%s", fault);
+		return -1;
+	}
 	if (worker->pool != POOL_AUTH || password_start(worker->options))
 		return 0;
 	snprintf(why, why_size,
