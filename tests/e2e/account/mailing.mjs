@@ -84,7 +84,7 @@ export async function browser(email, password, { visitor = new Visitor(), url = 
 // Whether each kind of credential is still taken.
 export async function isAlive({ token, cookie, ide }) {
   const product = await new Visitor({ token }).get("/api/account/me");
-  const account = await new Visitor().get("/api/auth/session", { headers: { Cookie: cookie } });
+  const account = await new Visitor().get("/api/auth/session", { headers: { Cookie: cookie }, check: false });
   const gateway = await new Visitor({ token: ide }).get("/v1/account/me");
   return { token: product.status !== 401, cookie: account.text !== "null\n", ide: gateway.status !== 401 };
 }
