@@ -191,8 +191,7 @@ SCHEMA(account_signin_in, STR(account_signin_in, csrf_token, .max = 200, .json =
 static int count_try(struct req *r, const char *email)
 {
 	TRY(limit_hit_address(r, LIMIT_PASSWORD_IP));
-	return limit_hit(r, LIMIT_PASSWORD_EMAIL,
-		arena_printf(r->arena, "%s:%s", r->remote_addr, email != NULL ? email : ""));
+	return limit_hit_pair(r, LIMIT_PASSWORD_EMAIL, email != NULL ? email : "");
 }
 
 int account_password_signin(struct req *r, const void *in_, void *out)

@@ -1,5 +1,7 @@
 /* The routes of the account family, in the order of the contract. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "../../domain/password.h"
 #include "../../fcgi/core/seal.h"
@@ -25,6 +27,28 @@ static const struct route routes[] = {
 	ROUTE(POST, "/api/auth/signout", ACCOUNT_OPTIONAL, AUTH, FORM_OR_JSON | MFA_EXEMPT,
 		account_signout, IN(account_signout_in), OUT(account_url), 200,
 		"End the session of this browser", .other_status = 302, .pool = POOL_AUTH),
+
+	/* 3. Sign-up */
+	ROUTE(POST, "/api/auth/signup", NONE, SENSITIVE, 0, account_signup, IN(account_signup_in),
+		OUT(account_signup), 201, "Make an account with a password", .pool = POOL_AUTH,
+		ERRORS(E_CONSTRAINT, E_UNAVAILABLE)),
+
+	/* 4. Passwords and e-mail */
+	ROUTE(POST, "/api/account/forgot-password", NONE, SENSITIVE, 0, account_password_forgot,
+		IN(account_forgot_in), OUT(account_mailed), 200, "Mail a link for a new password"),
+	ROUTE(POST, "/api/account/reset-password", NONE, SENSITIVE, 0, account_password_reset,
+		IN(account_reset_in), OUT(account_ok), 200, "Set a new password with a mailed link",
+		.pool = POOL_AUTH, ERRORS(E_NOT_FOUND, E_CONSUMED, E_EXPIRED, E_UNAVAILABLE)),
+	ROUTE(POST, "/api/account/change-password", ACCOUNT, PASSWORD_CHANGE, RAW_BODY,
+		account_password_change, IN(account_change_in), OUT(account_ok), 200,
+		"Change the password; everything signs out", .pool = POOL_AUTH,
+		ERRORS(E_BAD_PASSWORD, E_NO_PASSWORD, E_UNAVAILABLE)),
+	ROUTE(POST, "/api/account/verify-email/start", ACCOUNT_OPTIONAL, VERIFY_START, RAW_BODY,
+		account_verify_start, IN(account_verify_start_in), OUT(account_mailed), 200,
+		"Mail a link that proves an address"),
+	ROUTE(POST, "/api/account/verify-email/confirm", NONE, SENSITIVE, 0, account_verify_confirm,
+		IN(account_verify_in), OUT(account_verified), 200, "Prove an address by its link",
+		ERRORS(E_NOT_FOUND, E_ALREADY_VERIFIED, E_EXPIRED)),
 
 	/* 5. Second factor */
 	ROUTE(GET, "/api/account/2fa/setup", ACCOUNT, GENERAL, 0, account_2fa_setup, NO_IN,
@@ -54,8 +78,18 @@ static int start(const struct worker *worker, char *why, size_t why_size)
 		snprintf(why, why_size, "%s", fault);
 		return -1;
 	}
-	password_start(worker->options);
-	return 0;
+	if (worker->pool != POOL_AUTH || password_start(worker->options))
+		return 0;
+	snprintf(why, why_size,
+		"no threads or memory to hash passwords in (%s): lower [account] hashes",
+		strerror(errno));
+	return -1;
+}
+
+static void stop(const struct worker *worker)
+{
+	(void)worker;
+	password_stop();
 }
 
 static const char *const prefixes[] = {"/api/auth/csrf", "/api/auth/providers", "/api/auth/session",
@@ -80,4 +114,5 @@ const struct family account_family = {
 	.admit = account_admit,
 	.authenticate = account_authenticate,
 	.start = start,
+	.stop = stop,
 };

@@ -1,6 +1,6 @@
 /* Signing in with a code from an e-mail, hand-off to the IDE, signing out (product.md section 2).
  */
-#include "../../domain/signin.h"
+#include "../../domain/password_signin.h"
 #include "../../domain/person.h"
 
 #include <string.h>
@@ -147,6 +147,48 @@ int product_code_verify(struct req *r, const void *in_, void *out)
 		return fail(r->fail, E_INVALID_CODE, NULL);
 	TRY(signin_with_code(
 		&r->db, r->worker->options, email, in->code, &where, r->now_us, &result));
+	fill_signed_in(r, &result, out);
+	return 0;
+}
+
+struct product_password_in {
+	const char *email, *password, *from, *challenge, *device, *device_name;
+};
+SCHEMA(product_password_in, STR(product_password_in, email, REQUIRED, .max = 1000),
+	STR(product_password_in, password, REQUIRED, .max = 1000),
+	STR(product_password_in, from, .values = "ide|web"),
+	STR(product_password_in, challenge, .min = 43, .max = 43,
+		DOC("PKCE S256 challenge that the exchange of the hand-off will ask for")),
+	STR(product_password_in, device, .max = 64),
+	STR(product_password_in, device_name, .max = 80));
+
+/* One answer for every reason, so that it tells nothing about the address. */
+int product_password_signin(struct req *r, const void *in_, void *out)
+{
+	const struct product_password_in *in = in_;
+	const char *email = mail_address_normal(r->arena, in->email);
+	struct visitor visitor = {r->remote_addr, r->user_agent, r->request_id};
+	struct password_signin signin = {
+		r->worker->options, email, in->password, visitor, r->now_us};
+	struct signin_purpose purpose = {
+		in->from != NULL && strcmp(in->from, "ide") == 0, in->challenge};
+	struct session_device where = {in->device, in->device_name, r->user_agent, r->remote_addr};
+	struct credential_by_email_row who;
+	struct signin_result result;
+
+	TRY(check_challenge(r, in->challenge));
+	TRY(limit_hit_address(r, LIMIT_PASSWORD_IP));
+	TRY(limit_hit_pair(r, LIMIT_PASSWORD_EMAIL, email != NULL ? email : ""));
+	int rc = password_signin_check(&r->db, &signin, &who);
+	if (rc == 0)
+		rc = password_signin_session(&r->db, &signin, &who, &purpose, &where, &result);
+	if (rc == E_BAD_PASSWORD || rc == E_INVALID_CODE) {
+		fail_clear(r->fail);
+		return fail(r->fail, E_UNAUTHORIZED,
+			"The e-mail address or the password is wrong, or the address is not "
+			"confirmed.");
+	}
+	TRY(rc);
 	fill_signed_in(r, &result, out);
 	return 0;
 }
