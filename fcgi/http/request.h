@@ -110,6 +110,9 @@ int req_json_text(struct req *r);
 int req_json(struct req *r, struct json_object **ret);
 /* For handlers that go on for minutes without it: gives the tree back now, and all texts in it. */
 void req_json_release(struct req *r);
+/* The body of a route with RAW_BODY into r->in by r->route->in, once the handler has done what
+ * comes before. 0, or as req_bind(). */
+int req_bind_raw(struct req *r);
 /* Path, query and body into r->in by r->route->in; all faults noted. 0 or the error of the first.
  */
 int req_bind(struct req *r);
