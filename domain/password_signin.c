@@ -1,8 +1,6 @@
 /* Passwords as a way in. */
 #include "password_signin.h"
 
-#include <string.h>
-
 #include "../fcgi/core/crypto.h"
 #include "password.h"
 
@@ -53,11 +51,6 @@ int password_signin_check(
 	return is_outdated ? rehash(db, in, ret) : 0;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	return strlen(a) == strlen(b) && equal_ct(a, b, strlen(a));
-}
-
 /* The password and the account are still what was checked. */
 static int lock_checked(struct db *db, const struct credential_by_email_row *who)
 {
@@ -67,7 +60,7 @@ static int lock_checked(struct db *db, const struct credential_by_email_row *who
 
 	if (rc == 0)
 		rc = sql_password_get(db, who->user_id, &password);
-	if (rc == SQL_NONE || (rc == 0 && !is_same(password.hash, who->hash)))
+	if (rc == SQL_NONE || (rc == 0 && !text_equal_ct(password.hash, who->hash)))
 		return fail(db->fail, E_BAD_PASSWORD, NULL);
 	return rc;
 }
