@@ -2,11 +2,12 @@
 #ifndef TURNPIKE_ACCOUNT_FAMILY_H
 #define TURNPIKE_ACCOUNT_FAMILY_H
 
-#include "../../domain/audit.h"
 #include "../../fcgi/http/schema.h"
+#include "../visitor.h"
 #include "gen/sql.h"
 
 struct req;
+struct worker;
 
 /* Who calls: a browser with its cookie, or whoever has a session token. */
 struct account_caller {
@@ -26,13 +27,13 @@ const struct account_caller *account_caller(const struct req *r);
 bool account_claims(const struct req *r);
 int account_admit(struct req *r);
 int account_authenticate(struct req *r);
+/* Looks at the database for the health. */
+void account_tick(const struct worker *worker, struct db *db);
 
 /* Names of the cookies; with https they have the prefixes that browsers guard. */
 const char *account_session_cookie(const struct req *r);
 const char *account_csrf_cookie(const struct req *r);
 const char *account_callback_cookie(const struct req *r);
-
-struct visitor req_visitor(const struct req *r);
 
 /* {"ok":true} */
 struct account_ok {
@@ -46,6 +47,12 @@ HANDLER(account_providers);
 HANDLER(account_session_get);
 HANDLER(account_password_signin);
 HANDLER(account_signout);
+HANDLER(account_export_get);
+HANDLER(account_delete);
+HANDLER(account_delete_cancel);
+HANDLER(account_health);
+HANDLER(account_cron);
+HANDLER(account_retention);
 #undef HANDLER
 
 SCHEMA_DECLARE(account_csrf);
@@ -53,5 +60,11 @@ SCHEMA_DECLARE(account_signin_in);
 SCHEMA_DECLARE(account_signout_in);
 SCHEMA_DECLARE(account_url);
 SCHEMA_DECLARE(account_session);
+SCHEMA_DECLARE(account_export);
+SCHEMA_DECLARE(account_delete_in);
+SCHEMA_DECLARE(account_delete);
+SCHEMA_DECLARE(account_health);
+SCHEMA_DECLARE(account_cron);
+SCHEMA_DECLARE(account_retention);
 
 #endif

@@ -22,6 +22,26 @@ static const struct route routes[] = {
 	ROUTE(POST, "/api/auth/signout", ACCOUNT_OPTIONAL, AUTH, FORM_OR_JSON | MFA_EXEMPT,
 		account_signout, IN(account_signout_in), OUT(account_url), 200,
 		"End the session of this browser", .other_status = 302, .pool = POOL_AUTH),
+
+	/* 4. Export and deletion */
+	ROUTE(GET, "/api/account/export", ACCOUNT, GENERAL, 0, account_export_get, NO_IN,
+		OUT(account_export), 200, "What is stored about the account",
+		ERRORS(E_RATE_LIMITED)),
+	ROUTE(POST, "/api/account/delete", ACCOUNT, GENERAL, 0, account_delete,
+		IN(account_delete_in), OUT(account_delete), 200,
+		"Have the account deleted in 30 days", .pool = POOL_AUTH,
+		ERRORS(E_BAD_PASSWORD, E_REAUTH_REQUIRED, E_RATE_LIMITED, E_UNAVAILABLE)),
+	ROUTE(POST, "/api/account/delete/cancel", ACCOUNT, GENERAL, 0, account_delete_cancel, NO_IN,
+		OUT(account_ok), 200, "Keep the account", .pool = POOL_AUTH),
+
+	/* 7. Operation */
+	ROUTE(GET, "/api/health", NONE, GENERAL, 0, account_health, NO_IN, OUT(account_health), 200,
+		"Whether we are well", .pool = POOL_OPS, .other_status = 503),
+	ROUTE(POST, "/api/cron/retention", NONE, GENERAL, 0, account_retention, NO_IN,
+		OUT(account_retention), 200, "Delete what is due",
+		ERRORS(E_UNAUTHORIZED, E_NO_KEY)),
+	ROUTE(GET, "/api/cron/retention", NONE, GENERAL, 0, account_cron, NO_IN, OUT(account_cron),
+		200, "Whether the route has its secret"),
 };
 
 static int start(const struct worker *worker, char *why, size_t why_size)
@@ -53,4 +73,5 @@ const struct family account_family = {
 	.admit = account_admit,
 	.authenticate = account_authenticate,
 	.start = start,
+	.tick = account_tick,
 };

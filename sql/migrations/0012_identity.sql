@@ -4,7 +4,8 @@
 ALTER TABLE users
 	ADD COLUMN email_verified_at_us BIGINT NULL AFTER email,
 	ADD COLUMN mfa_since_us BIGINT NULL COMMENT 'second factor asked for since; credentials proved before are pending',
-	ADD COLUMN delete_after_us BIGINT NULL COMMENT 'deletion asked for: when it is carried out';
+	ADD COLUMN delete_after_us BIGINT NULL COMMENT 'deletion asked for: when it is carried out',
+	ADD KEY (delete_after_us);
 UPDATE users SET email_verified_at_us = created_at_us WHERE email IS NOT NULL;
 
 CREATE TABLE password (
