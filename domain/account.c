@@ -13,7 +13,7 @@ bool account_is_subscribed(const struct session_caller_row *account, i64 now_us)
 
 struct erase {
 	u64 user_id;
-	const char *email, *how;
+	const char *how;
 	const struct visitor *visitor;
 	i64 now_us;
 };
@@ -47,14 +47,14 @@ static int erase_apply(struct db *db, void *arg)
 	if (rc == SQL_NONE)
 		return fail(db->fail, E_UNAUTHORIZED, NULL);
 	TRY(rc);
-	TRY(erase_credentials(db, w->user_id, w->email));
+	TRY(erase_credentials(db, w->user_id, row.email));
 	TRY(sql_supabase_identity_close(db, w->now_us, w->user_id, NULL));
 	TRY(sql_telemetry_forget_user(db, w->user_id, NULL));
 	TRY(sql_feedback_erase(db, w->user_id, NULL));
 	TRY(sql_call_forget_user(db, w->user_id, NULL));
 	TRY(sql_call_day_erase(db, w->user_id, NULL));
-	if (w->email != NULL)
-		TRY(outbox_erase_mails(db, w->email));
+	if (row.email != NULL)
+		TRY(outbox_erase_mails(db, row.email));
 	TRY(sql_turn_erase(db, w->user_id, NULL));
 	TRY(sql_turn_count_erase(db, w->user_id, NULL));
 	TRY(sql_usage_erase_days(db, w->user_id, NULL));
@@ -63,10 +63,10 @@ static int erase_apply(struct db *db, void *arg)
 	return sql_user_erase(db, w->now_us, w->user_id, NULL);
 }
 
-int account_erase(struct db *db, u64 user_id, const char *email, const char *how,
-	const struct visitor *visitor, i64 now_us)
+int account_erase(
+	struct db *db, u64 user_id, const char *how, const struct visitor *visitor, i64 now_us)
 {
-	struct erase w = {user_id, email, how, visitor, now_us};
+	struct erase w = {user_id, how, visitor, now_us};
 
 	return db_tx(db, erase_apply, &w);
 }

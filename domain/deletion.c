@@ -6,80 +6,56 @@
 #include "../fcgi/core/clock.h"
 #include "../fcgi/core/crypto.h"
 #include "../fcgi/core/log.h"
-#include "../fcgi/core/str.h"
 #include "account.h"
+#include "identity_mail.h"
+#include "mail_form.h"
 #include "outbox.h"
 
-/* The sentences of a mail; each is a paragraph. */
-enum { SENTENCES_MAX = 3 };
-
-struct notice {
-	const char *subject, *sentence[SENTENCES_MAX];
-};
-
-static int add_notice(struct db *db, const char *email, const struct notice *notice, i64 now_us)
+static struct occasion occasion_of(const struct deletion *in, const char *email)
 {
-	struct arena *a = db->arena;
-	const char *text = "", *html = "";
-
-	for (size_t i = 0; i < SENTENCES_MAX && notice->sentence[i] != NULL; i++) {
-		text = arena_printf(a, "%s%s\n\n", text, notice->sentence[i]);
-		html = arena_printf(a, "%s<p>%s</p>\n", html, html_escape(a, notice->sentence[i]));
-	}
-	struct outbox_mail mail = {
-		.to = email,
-		.subject = notice->subject,
-		.text = text,
-		.html = arena_printf(a,
-			"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-			"<title>%s</title>\n</head>\n<body>\n%s</body>\n</html>\n",
-			html_escape(a, notice->subject), html),
-		.topic = "account_deletion",
-	};
-	return outbox_add_mail(db, &mail, now_us);
+	return (struct occasion){in->options, email, &in->visitor, in->now_us};
 }
 
 static int notify_scheduled(
 	struct db *db, const struct deletion *in, const char *email, i64 delete_at_us)
 {
-	struct arena *a = db->arena;
-	struct notice notice = {
-		arena_printf(
-			a, "Your %s account will be deleted", in->options->account_brand),
-		{
-			arena_printf(a, "On %s your account will be deleted, as you asked.",
-				clock_date(a, delete_at_us)),
-			arena_printf(a,
-				"Until then you can sign in and keep it: %s/account",
-				in->options->public_url),
-			"If you did not ask for this, sign in, keep the account and change your "
-			"password.",
-		},
-	};
+	struct occasion occasion = occasion_of(in, email);
 
-	return add_notice(db, email, &notice, in->now_us);
+	return identity_mail_notice(db, &occasion, "Your account will be deleted",
+		arena_printf(db->arena,
+			"It will be deleted on %s. Until then you can sign in and keep it: "
+			"%s/account",
+			clock_date(db->arena, delete_at_us), in->options->public_url));
 }
 
 static int notify_cancelled(struct db *db, const struct deletion *in, const char *email)
 {
-	const char *brand = in->options->account_brand;
-	struct notice notice = {
-		arena_printf(db->arena, "Your %s account stays", brand),
-		{"The deletion of your account was called off. Everything is as it was."},
-	};
+	struct occasion occasion = occasion_of(in, email);
 
-	return add_notice(db, email, &notice, in->now_us);
+	return identity_mail_notice(db, &occasion, "Your account stays",
+		"Its deletion was called off. Everything is as it was.");
 }
 
-static int notify_done(struct db *db, const char *brand, const char *email, i64 now_us)
+/* Nobody can sign in any more, so that the words of a notice would be wrong. */
+static int notify_done(struct db *db, const struct options *options, const char *email, i64 now_us)
 {
-	struct notice notice = {
-		arena_printf(db->arena, "Your %s account is deleted", brand),
-		{"Your account and what was stored about you are deleted. What was paid stays "
-		 "in the books, without your name."},
+	struct arena *a = db->arena;
+	struct mail_form form = {
+		.title = "Your account is deleted",
+		.lead = arena_printf(a,
+			"Your %s account and what was stored about you are deleted, as you asked "
+			"30 days ago.",
+			options->account_brand),
+		.note = "What was paid stays in the books, without your name.",
+	};
+	struct outbox_mail mail = {
+		.to = email,
+		.subject = form.title,
+		.text = mail_form_text(a, &form),
+		.html = mail_form_html(a, &form),
 	};
 
-	return add_notice(db, email, &notice, now_us);
+	return outbox_add_mail(db, &mail, now_us);
 }
 
 /* Locks the user, who is still there. */
@@ -123,8 +99,7 @@ static int schedule_apply(struct db *db, void *arg)
 	if (user.delete_after_us.has)
 		return 0;
 	w->at_us = in->now_us + S_TO_US(DELETION_GRACE_S);
-	TRY(audit_add(
-		db, AUDIT_DELETION_ASKED, in->user_id, NULL, &in->visitor, in->now_us));
+	TRY(audit_add(db, AUDIT_DELETION_ASKED, in->user_id, NULL, &in->visitor, in->now_us));
 	if (user.email != NULL)
 		TRY(notify_scheduled(db, in, user.email, w->at_us));
 	return sql_deletion_set(db, (struct opt_i64){true, w->at_us}, in->user_id, NULL);
@@ -147,8 +122,7 @@ static int cancel_apply(struct db *db, void *arg)
 	TRY(lock_user(db, in->user_id, &user));
 	if (!user.delete_after_us.has)
 		return 0;
-	TRY(audit_add(
-		db, AUDIT_DELETION_CANCELLED, in->user_id, NULL, &in->visitor, in->now_us));
+	TRY(audit_add(db, AUDIT_DELETION_CANCELLED, in->user_id, NULL, &in->visitor, in->now_us));
 	if (user.email != NULL)
 		TRY(notify_cancelled(db, in, user.email));
 	return sql_deletion_set(db, (struct opt_i64){0}, in->user_id, NULL);
@@ -179,9 +153,9 @@ static int carry_out_apply(struct db *db, void *arg)
 	TRY(lock_user(db, w->user_id, &user));
 	if (!user.delete_after_us.has || user.delete_after_us.value > w->now_us)
 		return 0;
-	TRY(account_erase(db, w->user_id, user.email, "after_grace", &nobody, w->now_us));
+	TRY(account_erase(db, w->user_id, "after_grace", &nobody, w->now_us));
 	if (user.email != NULL)
-		TRY(notify_done(db, w->options->account_brand, user.email, w->now_us));
+		TRY(notify_done(db, w->options, user.email, w->now_us));
 	w->is_done = true;
 	return 0;
 }

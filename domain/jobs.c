@@ -9,7 +9,7 @@
 #include "../fcgi/core/metrics.h"
 #include "../fcgi/core/str.h"
 #include "../fcgi/http/json.h"
-#include "gen/sql.h"
+#include "errand.h"
 #include "ledger.h"
 #include "retention.h"
 #include "status.h"
@@ -86,11 +86,20 @@ static int deliver_mail(
 	return mail_send(c->net, c->options, &mail, ret_permanent, a, c->db->fail);
 }
 
+static int run_errand(struct job_context *c, const struct outbox_lock_due_row *row)
+{
+	struct errand_row errand = {row->outbox_id, row->kind, row->payload};
+
+	return errand_run(c->db, c->options, &errand, c->now_us);
+}
+
 static int deliver(
 	struct job_context *c, const struct outbox_lock_due_row *row, bool *ret_permanent)
 {
 	if (str_equal(row->kind, "mail"))
 		return deliver_mail(c, row, ret_permanent);
+	if (errand_is(row->kind))
+		return run_errand(c, row);
 	*ret_permanent = true;
 	return fail_cause(c->db->fail, E_INTERNAL, "unknown kind %s", row->kind);
 }

@@ -3,15 +3,16 @@
 
 #include "../fcgi/core/clock.h"
 #include "deletion.h"
+#include "email_token.h"
+#include "signup.h"
 
 enum {
 	KEEP_AUDIT_S = 90 * 86400,
-	KEEP_EMAIL_TOKENS_S = 30 * 86400, /* a second use is told apart from a wrong link */
-	KEEP_LOGINS_S = 86400,		  /* whoever still polls learns that it is over */
-	KEEP_DONE_S = 7 * 86400,	  /* rows that are done, or were given up */
+	KEEP_LOGINS_S = 86400,		   /* whoever still polls learns that it is over */
+	KEEP_DONE_S = 7 * 86400,	   /* rows that are done, or were given up */
 	KEEP_IDEMPOTENCY_S = 86400 + 3600, /* at least 24 h (assurance.md I-6) */
 	BATCHES_MAX = 200,
-	AUDIT_BATCH_ROWS = 5000,   /* the LIMITs of the statements */
+	AUDIT_BATCH_ROWS = 5000, /* the LIMITs of the statements */
 	BATCH_ROWS = 1000,
 };
 
@@ -27,13 +28,13 @@ int retention_prune(struct db *db, i64 now_us, bool *ret_again)
 	TRY(sql_outbox_prune(db, "dead", now_us - S_TO_US(KEEP_DONE_S), &n[5]));
 	TRY(sql_outbox_forget(db, now_us, &n[6]));
 	TRY(sql_idem_prune(db, now_us - S_TO_US(KEEP_IDEMPOTENCY_S), &n[7]));
-	TRY(sql_email_token_prune(db, now_us - S_TO_US(KEEP_EMAIL_TOKENS_S), &n[8]));
+	TRY(sql_email_token_prune(db, now_us - S_TO_US(EMAIL_TOKEN_KEEP_S), &n[8]));
 	TRY(sql_device_login_prune(db, now_us - S_TO_US(KEEP_LOGINS_S), &n[9]));
 	TRY(sql_ide_login_prune(db, now_us - S_TO_US(KEEP_LOGINS_S), &n[10]));
 	TRY(sql_ide_token_prune(db, now_us, &n[11]));
 	for (size_t i = 0; i < ARRAY_LEN(n); i++)
 		*ret_again = *ret_again || n[i] == BATCH_ROWS;
-	return 0;
+	return signup_prune(db, now_us, ret_again);
 }
 
 struct run {
@@ -61,12 +62,10 @@ static int run_apply(struct db *db, void *arg)
 	struct run *w = arg;
 	bool again = true;
 
-	TRY(deletion_run(
-		db, w->options, w->now_us, w->until_us, &w->counts->accounts_deleted));
+	TRY(deletion_run(db, w->options, w->now_us, w->until_us, &w->counts->accounts_deleted));
 	TRY(in_batches(db, w, w->now_us - S_TO_US(KEEP_AUDIT_S), AUDIT_BATCH_ROWS, sql_audit_prune,
 		&w->counts->audit_rows));
-	TRY(in_batches(
-		db, w, w->now_us, BATCH_ROWS, sql_web_session_prune, &w->counts->sessions));
+	TRY(in_batches(db, w, w->now_us, BATCH_ROWS, sql_web_session_prune, &w->counts->sessions));
 	for (int i = 0; i < BATCHES_MAX && again && clock_mono_us() < w->until_us; i++) {
 		again = false;
 		TRY(retention_prune(db, w->now_us, &again));

@@ -68,8 +68,8 @@ int session_create(struct db *db, u64 user_id, struct opt_i64 mfa_at_us,
 			.token_hash = {&hash, sizeof(hash)},
 			.device = device->device,
 			.device_name = device->device_name,
-			.user_agent = utf8_clipped(
-				db->arena, device->visitor.user_agent, USER_AGENT_MAX),
+			.user_agent =
+				utf8_clipped(db->arena, device->visitor.user_agent, USER_AGENT_MAX),
 			.ip = device->visitor.ip,
 			.created_at_us = now_us,
 			.last_seen_at_us = now_us,

@@ -13,7 +13,8 @@ struct progress {
 };
 
 /* The next page of a part as JSON. */
-static int put_page(struct req *r, const struct export_part *part, struct progress *p, struct buf *out)
+static int put_page(
+	struct req *r, const struct export_part *part, struct progress *p, struct buf *out)
 {
 	const void *items;
 	size_t n;

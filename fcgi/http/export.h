@@ -23,7 +23,8 @@ struct export_place {
 struct export_part {
 	const char *name;
 	const struct schema *schema;
-	/* Fills *ret with structs of the schema and moves the place; fewer than a page: the last. */
+	/* Fills *ret with structs of the schema and moves the place; fewer than a page: the last.
+	 */
 	int (*page)(struct req *r, struct export_place *at, const void **ret, size_t *ret_n);
 	size_t rows_max; /* 0: all */
 };

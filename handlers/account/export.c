@@ -35,12 +35,11 @@ struct account_subscription {
 };
 #define WORD(member, name) STR(account_subscription, member, REQUIRED, NULLABLE, .json = name)
 SCHEMA(account_subscription, WORD(user_id, "userId"), WORD(plan, "plan"), WORD(status, "status"),
-	WORD(dodo_customer_id, "dodoCustomerId"),
-	WORD(dodo_subscription_id, "dodoSubscriptionId"),
+	WORD(dodo_customer_id, "dodoCustomerId"), WORD(dodo_subscription_id, "dodoSubscriptionId"),
 	WORD(current_period_end, "currentPeriodEnd"), WORD(trial_ends_at, "trialEndsAt"),
 	BOOL(account_subscription, granted_by_admin, REQUIRED, .json = "grantedByAdmin"),
-	WORD(granted_at, "grantedAt"), WORD(admin_note, "adminNote"),
-	WORD(created_at, "createdAt"), WORD(updated_at, "updatedAt"));
+	WORD(granted_at, "grantedAt"), WORD(admin_note, "adminNote"), WORD(created_at, "createdAt"),
+	WORD(updated_at, "updatedAt"));
 
 struct account_settings {
 	bool overage_enabled;
@@ -74,18 +73,16 @@ struct account_export {
 	struct indent indent; /* where the text has got to */
 };
 #define NOTHING(member, name) JSON(account_export, member, REQUIRED, .json = name, DOC("[]"))
-#define BEFORE_ROWS                                                                       \
-	STR(account_export, exported_at, REQUIRED, .json = "exportedAt"),                 \
-		I64(account_export, schema_version, REQUIRED, .json = "schemaVersion"),   \
-		OBJECT(account_export, account, account_export_account, REQUIRED),        \
-		OBJECT(account_export, subscription, account_subscription, REQUIRED,      \
-			NULLABLE),                                                        \
-		OBJECT(account_export, user_settings, account_settings, REQUIRED,         \
-			NULLABLE, .json = "userSettings"),                                \
-		NOTHING(connections, "connections"), NOTHING(memberships, "memberships"), \
-		NOTHING(saved_views, "savedViews"), NOTHING(dashboards, "dashboards"),    \
-		NOTHING(custom_actions, "customActions"),                                 \
-		NOTHING(agent_sessions, "agentSessions")
+#define BEFORE_ROWS                                                                             \
+	STR(account_export, exported_at, REQUIRED, .json = "exportedAt"),                       \
+		I64(account_export, schema_version, REQUIRED, .json = "schemaVersion"),         \
+		OBJECT(account_export, account, account_export_account, REQUIRED),              \
+		OBJECT(account_export, subscription, account_subscription, REQUIRED, NULLABLE), \
+		OBJECT(account_export, user_settings, account_settings, REQUIRED, NULLABLE,     \
+			.json = "userSettings"),                                                \
+		NOTHING(connections, "connections"), NOTHING(memberships, "memberships"),       \
+		NOTHING(saved_views, "savedViews"), NOTHING(dashboards, "dashboards"),          \
+		NOTHING(custom_actions, "customActions"), NOTHING(agent_sessions, "agentSessions")
 SCHEMA(account_export, BEFORE_ROWS, ARRAY(account_export, identities, account_identity, REQUIRED),
 	ARRAY(account_export, web_sessions, account_web_session, REQUIRED, .json = "webSessions"),
 	ARRAY(account_export, sessions, account_device, REQUIRED),
@@ -134,8 +131,9 @@ static struct account_subscription *subscription_of(
 	*s = (struct account_subscription){
 		.user_id = account_caller(r)->public_id,
 		.plan = facts->plan,
-		.status = !is_active ? "expired" : facts->cancel_at_period_end ? "cancelled"
-									       : "active",
+		.status = !is_active			? "expired"
+			  : facts->cancel_at_period_end ? "cancelled"
+							: "active",
 		.current_period_end = iso(r, facts->renews_at_us),
 	};
 	return s;
@@ -210,8 +208,7 @@ int account_export_get(struct req *r, const void *in, void *out_)
 	if (rc == SQL_NONE)
 		return fail(r->fail, E_UNAUTHORIZED, NULL);
 	TRY(rc);
-	TRY(audit_add(
-		&r->db, AUDIT_EXPORTED, r->caller.user_id, "account", &visitor, r->now_us));
+	TRY(audit_add(&r->db, AUDIT_EXPORTED, r->caller.user_id, "account", &visitor, r->now_us));
 	settings->overage_enabled = facts.overage_enabled;
 	*out = (struct account_export){
 		.exported_at = clock_iso8601_ms(r->arena, r->now_us),

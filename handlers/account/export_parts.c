@@ -76,10 +76,10 @@ static int devices(struct req *r, struct export_place *at, const void **ret, siz
 	TRY(sql_session_page(&r->db, r->caller.user_id, before(at), &row, ret_n));
 	struct account_device *item = arena_array(r->arena, struct account_device, *ret_n);
 	for (size_t i = 0; i < *ret_n; i++) {
-		item[i] = (struct account_device){row[i].public_id, row[i].device,
-			row[i].device_name, row[i].ip, row[i].user_agent,
-			iso(r, row[i].created_at_us), iso(r, row[i].last_seen_at_us),
-			iso(r, row[i].expires_at_us)};
+		item[i] =
+			(struct account_device){row[i].public_id, row[i].device, row[i].device_name,
+				row[i].ip, row[i].user_agent, iso(r, row[i].created_at_us),
+				iso(r, row[i].last_seen_at_us), iso(r, row[i].expires_at_us)};
 		at->id = row[i].session_id;
 	}
 	*ret = item;

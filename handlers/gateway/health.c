@@ -180,8 +180,8 @@ static const char *check_providers(void)
 	return "{}";
 }
 
-static void fill_checks(struct req *r, const struct database_probe *database, const struct probe *store,
-	struct detailed_checks *ret)
+static void fill_checks(struct req *r, const struct database_probe *database,
+	const struct probe *store, struct detailed_checks *ret)
 {
 	struct status_report report;
 

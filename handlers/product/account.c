@@ -88,8 +88,7 @@ int product_account_delete(struct req *r, const void *in_, void *out_)
 		return fail(r->fail, E_FORBIDDEN,
 			"confirm_email is not the address of this account. Nothing was deleted.");
 	struct visitor visitor = req_visitor(r);
-	TRY(account_erase(&r->db, r->caller.user_id, account->email, "at_once", &visitor,
-		r->now_us));
+	TRY(account_erase(&r->db, r->caller.user_id, "at_once", &visitor, r->now_us));
 	out->ok = true;
 	return 0;
 }

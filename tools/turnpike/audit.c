@@ -10,7 +10,7 @@ enum {
 	LIMIT_DEFAULT = 50,
 	LIMIT_MAX_ROWS = 100000,
 	PAGE_ROWS = 1000, /* the LIMIT of audit_after */
-	LATE_S = 10, /* a transaction may show an event so long after one with a higher id */
+	LATE_S = 10,	  /* a transaction may show an event so long after one with a higher id */
 	LOOK_EVERY_MS = 500,
 };
 
@@ -85,9 +85,9 @@ static int list(struct command_context *c, const struct question *q, u64 last)
 	struct audit_event_row *row;
 	size_t n;
 	struct audit_of_user_in of_user = {q->user_id, q->since_us, q->event, q->limit};
-	int rc = q->user_id != 0 ? sql_audit_of_user(&c->db, &of_user, &row, &n)
-				 : sql_audit_recent(
-					   &c->db, q->since_us, q->event, q->limit, &row, &n);
+	int rc = q->user_id != 0
+			 ? sql_audit_of_user(&c->db, &of_user, &row, &n)
+			 : sql_audit_recent(&c->db, q->since_us, q->event, q->limit, &row, &n);
 
 	if (rc != 0)
 		return command_failed(c, "The events could not be read");
@@ -217,8 +217,8 @@ int command_audit(struct command_context *c, int argc, char **argv)
 	i64 since_s = 0;
 
 	if (!words_fit(argc, argv) || (since != NULL && !read_time(since, &since_s)) ||
-		(limit != NULL && (!str_to_i64(limit, &q.limit) || q.limit < 0 ||
-					  q.limit > LIMIT_MAX_ROWS)))
+		(limit != NULL &&
+			(!str_to_i64(limit, &q.limit) || q.limit < 0 || q.limit > LIMIT_MAX_ROWS)))
 		return command_usage("audit [--user EMAIL|ID] [--event NAME] [--since TIME] "
 				     "[--limit N] [--json] [--follow]");
 	if (q.event != NULL && !event_exists(q.event))
