@@ -65,12 +65,6 @@ static int lock_checked(struct db *db, const struct credential_by_email_row *who
 	return rc;
 }
 
-static int note(
-	struct db *db, const struct password_signin *in, const struct credential_by_email_row *who)
-{
-	return audit_add(db, AUDIT_SIGNED_IN, who->user_id, "password", &in->visitor, in->now_us);
-}
-
 struct web {
 	const struct password_signin *in;
 	const struct credential_by_email_row *who;
@@ -84,7 +78,8 @@ static int web_apply(struct db *db, void *arg)
 	TRY(lock_checked(db, w->who));
 	if (w->old_token != NULL)
 		TRY(web_session_end(db, w->old_token));
-	TRY(note(db, w->in, w->who));
+	TRY(audit_add(
+		db, AUDIT_SIGNED_IN, w->who->user_id, "password", &w->in->visitor, w->in->now_us));
 	return web_session_create(db, w->who->user_id, &w->in->visitor, w->in->now_us, &w->token);
 }
 
@@ -111,8 +106,8 @@ static int session_apply(struct db *db, void *arg)
 	const struct opening *w = arg;
 
 	TRY(lock_checked(db, w->who));
-	TRY(note(db, w->in, w->who));
-	return signin_open(db, w->who->user_id, w->purpose, w->device, w->in->now_us, w->result);
+	return signin_open(
+		db, w->who->user_id, w->purpose, "password", w->device, w->in->now_us, w->result);
 }
 
 int password_signin_session(struct db *db, const struct password_signin *in,

@@ -98,9 +98,16 @@ int signin_request_code(struct db *db, const struct options *options, const char
 	return db_tx(db, request_code_apply, &w);
 }
 
+/* What did not let anybody in; user_id 0: not known. */
+static int note_refusal(struct db *db, u64 user_id, const char *how,
+	const struct session_device *device, i64 now_us)
+{
+	return audit_add(db, AUDIT_SIGN_IN_REFUSED, user_id, how, &device->visitor, now_us);
+}
+
 /* Opens a session for a user who is still there, inside the transaction that used up what proved
  * it. */
-static int open_session(struct db *db, u64 user_id, struct opt_i64 mfa_at_us,
+static int open_session(struct db *db, u64 user_id, struct opt_i64 mfa_at_us, const char *how,
 	const struct session_device *device, i64 now_us, struct signin_result *ret)
 {
 	struct user_lock_row user;
@@ -109,8 +116,9 @@ static int open_session(struct db *db, u64 user_id, struct opt_i64 mfa_at_us,
 	if (rc == SQL_NONE || (rc == 0 && user.email == NULL)) /* deleted meanwhile */
 		return fail(db->fail, E_INVALID_CODE, NULL);
 	TRY(rc);
+	TRY(audit_add(db, AUDIT_SIGNED_IN, user_id, how, &device->visitor, now_us));
 	TRY(session_create(db, user_id, mfa_at_us, device, now_us, &ret->session));
-	return session_resolve(db, ret->session.token, device->ip, now_us, &ret->account);
+	return session_resolve(db, ret->session.token, device->visitor.ip, now_us, &ret->account);
 }
 
 /* What session_id proves until the hand-off is used counts for the session it is used for; 0: none.
@@ -139,10 +147,10 @@ bool signin_is_pending(const struct signin_result *result)
 	return person_mfa_pending(result->account.mfa_since_us, result->account.mfa_at_us);
 }
 
-int signin_open(struct db *db, u64 user_id, const struct signin_purpose *purpose,
+int signin_open(struct db *db, u64 user_id, const struct signin_purpose *purpose, const char *how,
 	const struct session_device *device, i64 now_us, struct signin_result *ret)
 {
-	TRY(open_session(db, user_id, (struct opt_i64){0}, device, now_us, ret));
+	TRY(open_session(db, user_id, (struct opt_i64){0}, how, device, now_us, ret));
 	ret->handoff = ret->challenge = NULL;
 	if (purpose->is_ide && signin_is_pending(ret))
 		ret->challenge = purpose->challenge;
@@ -161,29 +169,46 @@ struct use_code {
 	struct signin_result *result;
 };
 
+/* Whether the code fits, counting the try; *ret is the row of one that does, which is used up. */
+static int take_code(struct db *db, const struct use_code *w, struct code_lock_row *ret, bool *fits)
+{
+	struct sha256 mac = code_mac(w->options, w->email, w->code);
+	int rc = sql_code_lock(db, w->email, ret);
+
+	*fits = false;
+	if (rc == SQL_NONE)
+		return 0;
+	TRY(rc);
+	if (ret->expires_at_us <= w->now_us || ret->tries_left <= 0)
+		return sql_code_delete(db, w->email, NULL);
+	*fits = equal_ct(ret->code_mac.data, &mac, sizeof(mac));
+	return *fits || ret->tries_left == 1 ? sql_code_delete(db, w->email, NULL)
+					     : sql_code_take_try(db, w->email, NULL);
+}
+
+/* The owner of the address sees what was tried with it. */
+static int refuse_code(struct db *db, const struct use_code *w)
+{
+	struct user_by_email_row user = {0};
+	int rc = sql_user_by_email(db, w->email, &user);
+
+	if (rc != 0 && rc != SQL_NONE)
+		return rc;
+	return note_refusal(db, user.user_id, "code", w->device, w->now_us);
+}
+
 static int use_code_apply(struct db *db, void *arg)
 {
 	struct use_code *w = arg;
 	struct code_lock_row row;
-	struct sha256 mac = code_mac(w->options, w->email, w->code);
 	u64 user_id;
 
-	w->is_right = false;
-	int rc = sql_code_lock(db, w->email, &row);
-	if (rc == SQL_NONE)
-		return 0;
-	TRY(rc);
-	if (row.expires_at_us <= w->now_us || row.tries_left <= 0)
-		return sql_code_delete(db, w->email, NULL);
-	if (!equal_ct(row.code_mac.data, &mac, sizeof(mac)))
-		return row.tries_left == 1 ? sql_code_delete(db, w->email, NULL)
-					   : sql_code_take_try(db, w->email, NULL);
-	TRY(sql_code_delete(db, w->email, NULL));
+	TRY(take_code(db, w, &row, &w->is_right));
+	if (!w->is_right)
+		return refuse_code(db, w);
 	TRY(person_of_proved_email(db, w->email, w->now_us, &user_id));
-	TRY(signin_open(db, user_id, &(struct signin_purpose){row.is_ide, row.challenge}, w->device,
-		w->now_us, w->result));
-	w->is_right = true;
-	return 0;
+	return signin_open(db, user_id, &(struct signin_purpose){row.is_ide, row.challenge}, "code",
+		w->device, w->now_us, w->result);
 }
 
 int signin_with_code(struct db *db, const struct options *options, const char *email,
@@ -226,12 +251,14 @@ static int use_handoff_apply(struct db *db, void *arg)
 	w->is_right = false;
 	int rc = sql_handoff_lock(db, hash, &row);
 	if (rc == SQL_NONE)
-		return 0;
+		return note_refusal(db, 0, "handoff", w->device, w->now_us);
 	TRY(rc);
 	TRY(sql_handoff_delete(db, hash, NULL));
 	if (row.expires_at_us <= w->now_us || !verifier_fits(db->arena, row.challenge, w->verifier))
-		return 0;
-	TRY(open_session(db, row.user_id, row.mfa_at_us, w->device, w->now_us, w->result));
+		return note_refusal(db, row.user_id, "handoff", w->device, w->now_us);
+	/* Only an OAuth identity comes without a session. */
+	const char *how = row.session_id.has ? "handoff" : "oauth";
+	TRY(open_session(db, row.user_id, row.mfa_at_us, how, w->device, w->now_us, w->result));
 	w->is_right = true;
 	return 0;
 }

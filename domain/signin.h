@@ -30,9 +30,9 @@ struct signin_result {
 };
 
 /* Opens a session for a user who is still there, and makes a hand-off when it is for the IDE.
- * Inside the transaction that looked at what proves who it is. E_INVALID_CODE: deleted meanwhile.
- */
-int signin_open(struct db *db, u64 user_id, const struct signin_purpose *purpose,
+ * Inside the transaction that looked at what proves who it is. how: a word for the record of
+ * events. E_INVALID_CODE: deleted meanwhile. */
+int signin_open(struct db *db, u64 user_id, const struct signin_purpose *purpose, const char *how,
 	const struct session_device *device, i64 now_us, struct signin_result *ret);
 
 /* Whether the account asks for a second factor that the session has not proved. */

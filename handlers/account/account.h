@@ -4,9 +4,11 @@
 
 #include "../../domain/errand.h"
 #include "../../fcgi/http/schema.h"
+#include "../visitor.h"
 #include "gen/sql.h"
 
 struct req;
+struct worker;
 
 /* Who calls: a browser with its cookie, or whoever has a session token. */
 struct account_caller {
@@ -26,13 +28,13 @@ const struct account_caller *account_caller(const struct req *r);
 bool account_claims(const struct req *r);
 int account_admit(struct req *r);
 int account_authenticate(struct req *r);
+/* Looks at the database for the health. */
+void account_tick(const struct worker *worker, struct db *db);
 
 /* Names of the cookies; with https they have the prefixes that browsers guard. */
 const char *account_session_cookie(const struct req *r);
 const char *account_csrf_cookie(const struct req *r);
 const char *account_callback_cookie(const struct req *r);
-
-struct visitor req_visitor(const struct req *r);
 
 /* {"ok":true} */
 struct account_ok {
@@ -68,6 +70,12 @@ HANDLER(account_2fa_setup);
 HANDLER(account_2fa_enable);
 HANDLER(account_2fa_verify);
 HANDLER(account_2fa_disable);
+HANDLER(account_export_get);
+HANDLER(account_delete);
+HANDLER(account_delete_cancel);
+HANDLER(account_health);
+HANDLER(account_cron);
+HANDLER(account_retention);
 #undef HANDLER
 
 SCHEMA_DECLARE(account_csrf);
@@ -89,5 +97,11 @@ SCHEMA_DECLARE(account_2fa_enable_in);
 SCHEMA_DECLARE(account_2fa_enabled);
 SCHEMA_DECLARE(account_2fa_verify_in);
 SCHEMA_DECLARE(account_2fa_disable_in);
+SCHEMA_DECLARE(account_export);
+SCHEMA_DECLARE(account_delete_in);
+SCHEMA_DECLARE(account_delete);
+SCHEMA_DECLARE(account_health);
+SCHEMA_DECLARE(account_cron);
+SCHEMA_DECLARE(account_retention);
 
 #endif

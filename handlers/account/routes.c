@@ -49,6 +49,15 @@ static const struct route routes[] = {
 	ROUTE(POST, "/api/account/verify-email/confirm", NONE, SENSITIVE, 0, account_verify_confirm,
 		IN(account_verify_in), OUT(account_verified), 200, "Prove an address by its link",
 		ERRORS(E_NOT_FOUND, E_ALREADY_VERIFIED, E_EXPIRED)),
+	ROUTE(GET, "/api/account/export", ACCOUNT, GENERAL, 0, account_export_get, NO_IN,
+		OUT(account_export), 200, "What is stored about the account",
+		ERRORS(E_RATE_LIMITED)),
+	ROUTE(POST, "/api/account/delete", ACCOUNT, GENERAL, 0, account_delete,
+		IN(account_delete_in), OUT(account_delete), 200,
+		"Have the account deleted in 30 days", .pool = POOL_AUTH,
+		ERRORS(E_BAD_PASSWORD, E_REAUTH_REQUIRED, E_RATE_LIMITED, E_UNAVAILABLE)),
+	ROUTE(POST, "/api/account/delete/cancel", ACCOUNT, GENERAL, 0, account_delete_cancel, NO_IN,
+		OUT(account_ok), 200, "Keep the account", .pool = POOL_AUTH),
 
 	/* 5. Second factor */
 	ROUTE(GET, "/api/account/2fa/setup", ACCOUNT, GENERAL, 0, account_2fa_setup, NO_IN,
@@ -68,6 +77,15 @@ static const struct route routes[] = {
 	ROUTE(POST, "/api/account/2fa/disable", ACCOUNT, GENERAL, 0, account_2fa_disable,
 		IN(account_2fa_disable_in), OUT(account_ok), 200, "Turn the second factor off",
 		.pool = POOL_AUTH, ERRORS(E_BAD_PASSWORD, E_REAUTH_REQUIRED, E_RATE_LIMITED)),
+
+	/* 7. Operation */
+	ROUTE(GET, "/api/health", NONE, GENERAL, 0, account_health, NO_IN, OUT(account_health), 200,
+		"Whether we are well", .pool = POOL_OPS, .other_status = 503),
+	ROUTE(POST, "/api/cron/retention", NONE, GENERAL, 0, account_retention, NO_IN,
+		OUT(account_retention), 200, "Delete what is due",
+		ERRORS(E_UNAUTHORIZED, E_NO_KEY)),
+	ROUTE(GET, "/api/cron/retention", NONE, GENERAL, 0, account_cron, NO_IN, OUT(account_cron),
+		200, "Whether the route has its secret"),
 };
 
 static int start(const struct worker *worker, char *why, size_t why_size)
@@ -115,4 +133,5 @@ const struct family account_family = {
 	.authenticate = account_authenticate,
 	.start = start,
 	.stop = stop,
+	.tick = account_tick,
 };

@@ -111,8 +111,11 @@ static int failure_page(struct req *r, const struct oauth_result *result)
 {
 	enum error code = r->fail->code;
 	struct fail failure = *r->fail;
+	struct visitor visitor = req_visitor(r);
 
 	fail_clear(r->fail);
+	if (code == E_FORBIDDEN || code == E_INVALID_CODE)
+		TRY(audit_add(&r->db, AUDIT_SIGN_IN_REFUSED, 0, "oauth", &visitor, r->now_us));
 	if (code == E_UPSTREAM_ERROR || code == E_UPSTREAM_TIMEOUT) {
 		LOG(WARN, "oauth_upstream_failed", LOG_TEXT("request_id", r->request_id),
 			LOG_TEXT("cause", failure.cause));

@@ -3,6 +3,7 @@
 #define TURNPIKE_PRODUCT_H
 
 #include "../../fcgi/http/schema.h"
+#include "../visitor.h"
 #include "gen/sql.h"
 
 struct req;

@@ -7,16 +7,9 @@
 
 #include "../../fcgi/auth/auth.h"
 #include "../../fcgi/core/email.h"
-#include "../../fcgi/core/log.h"
 #include "../../fcgi/http/request.h"
 #include "../../fcgi/limit/limit.h"
 #include "product.h"
-
-/* Every use of a credential that made or ended a session leaves one line in the event log. */
-static void log_security(const struct req *r, const char *event, const char *user_id)
-{
-	LOG(INFO, event, LOG_TEXT("request_id", r->request_id), LOG_TEXT("user", user_id));
-}
 
 int product_authenticate(struct req *r)
 {
@@ -69,7 +62,6 @@ static void fill_signed_in(
 	}
 	if (result->handoff != NULL)
 		out->redirect = ide_address(r, result->handoff);
-	log_security(r, "signed_in", result->account.public_id);
 }
 
 struct product_code_request_in {
@@ -140,7 +132,7 @@ int product_code_verify(struct req *r, const void *in_, void *out)
 {
 	const struct product_code_verify_in *in = in_;
 	const char *email = mail_address_normal(r->arena, in->email);
-	struct session_device where = {in->device, in->device_name, r->user_agent, r->remote_addr};
+	struct session_device where = {in->device, in->device_name, req_visitor(r)};
 	struct signin_result result;
 
 	if (email == NULL)
@@ -167,14 +159,14 @@ int product_password_signin(struct req *r, const void *in_, void *out)
 {
 	const struct product_password_in *in = in_;
 	const char *email = mail_address_normal(r->arena, in->email);
-	struct visitor visitor = {r->remote_addr, r->user_agent, r->request_id};
+	struct visitor visitor = req_visitor(r);
 	struct password_signin signin = {
 		r->worker->options, email, in->password, visitor, r->now_us};
 	struct signin_purpose purpose = {
 		.is_ide = in->from != NULL && strcmp(in->from, "ide") == 0,
 		.challenge = in->challenge,
 	};
-	struct session_device where = {in->device, in->device_name, r->user_agent, r->remote_addr};
+	struct session_device where = {in->device, in->device_name, req_visitor(r)};
 	struct credential_by_email_row who;
 	struct signin_result result;
 
@@ -206,7 +198,7 @@ SCHEMA(product_exchange_in,
 int product_handoff_exchange(struct req *r, const void *in_, void *out)
 {
 	const struct product_exchange_in *in = in_;
-	struct session_device where = {in->device, in->device_name, r->user_agent, r->remote_addr};
+	struct session_device where = {in->device, in->device_name, req_visitor(r)};
 	struct signin_result result;
 
 	TRY(signin_with_handoff(&r->db, in->handoff, in->verifier, &where, r->now_us, &result));
@@ -249,13 +241,21 @@ int product_handoff_create(struct req *r, const void *in_, void *out_)
 	return 0;
 }
 
+static int signout_apply(struct db *db, void *arg)
+{
+	const struct req *r = arg;
+	struct visitor visitor = req_visitor(r);
+
+	TRY(sql_session_end(db, r->caller.session_id, NULL));
+	return audit_add(db, AUDIT_SIGNED_OUT, r->caller.user_id, NULL, &visitor, r->now_us);
+}
+
 int product_signout(struct req *r, const void *in, void *out_)
 {
 	struct product_ok *out = out_;
 
 	(void)in;
-	TRY(sql_session_end(&r->db, r->caller.session_id, NULL));
-	log_security(r, "signed_out", product_account(r)->public_id);
+	TRY(db_tx(&r->db, signout_apply, r));
 	out->ok = true;
 	return 0;
 }
@@ -267,14 +267,28 @@ struct product_revoked {
 SCHEMA(product_revoked, BOOL(product_revoked, ok, REQUIRED),
 	I64(product_revoked, revoked, REQUIRED, DOC("How many sessions were ended")));
 
+struct signout_others {
+	const struct req *r;
+	u64 n;
+};
+
+static int signout_others_apply(struct db *db, void *arg)
+{
+	struct signout_others *w = arg;
+	const struct req *r = w->r;
+	struct visitor visitor = req_visitor(r);
+
+	TRY(sql_session_end_others(db, r->caller.user_id, r->caller.session_id, &w->n));
+	return audit_add(db, AUDIT_SIGNED_OUT_OTHERS, r->caller.user_id, NULL, &visitor, r->now_us);
+}
+
 int product_signout_others(struct req *r, const void *in, void *out_)
 {
 	struct product_revoked *out = out_;
-	u64 n;
+	struct signout_others w = {r, 0};
 
 	(void)in;
-	TRY(sql_session_end_others(&r->db, r->caller.user_id, r->caller.session_id, &n));
-	log_security(r, "signed_out_others", product_account(r)->public_id);
-	*out = (struct product_revoked){true, (i64)n};
+	TRY(db_tx(&r->db, signout_others_apply, &w));
+	*out = (struct product_revoked){true, (i64)w.n};
 	return 0;
 }

@@ -6,6 +6,7 @@ ALTER TABLE users
 	ADD COLUMN mfa_since_us BIGINT NULL COMMENT 'second factor asked for since; credentials proved before are pending',
 	ADD COLUMN delete_after_us BIGINT NULL COMMENT 'deletion asked for: when it is carried out',
 	ADD COLUMN signed_up_at_us BIGINT NULL COMMENT 'last sign-up, while the address waits for its proof; then NULL',
+	ADD KEY (delete_after_us),
 	ADD KEY (signed_up_at_us);
 UPDATE users SET email_verified_at_us = created_at_us WHERE email IS NOT NULL;
 

@@ -125,3 +125,50 @@ DELETE FROM device_login WHERE user_id = ?;
 -- ide_login_erase :exec
 -- in:  user_id u64
 DELETE FROM ide_login WHERE user_id = ?;
+
+-- account_facts :one
+-- What the export says of an account, in one read.
+-- in:  user_id u64
+-- out: email_verified_at_us i64?, delete_after_us i64?, plan str(32), overage_enabled bool, period_start_at_us i64?,
+--      renews_at_us i64?, cancel_at_period_end bool, password_changed_at_us i64?, mfa_enabled_at_us i64?
+SELECT u.email_verified_at_us, u.delete_after_us, u.plan, u.overage_enabled, u.period_start_at_us, u.renews_at_us,
+	u.cancel_at_period_end, p.changed_at_us AS password_changed_at_us, f.enabled_at_us AS mfa_enabled_at_us
+FROM users u LEFT JOIN password p ON p.user_id = u.user_id LEFT JOIN second_factor f ON f.user_id = u.user_id
+WHERE u.user_id = ?;
+
+-- deletion_lock :one
+-- Locks a user; what a deletion has to know.
+-- in:  user_id u64
+-- out: email str(254)?, delete_after_us i64?, deleted_at_us i64?
+SELECT email, delete_after_us, deleted_at_us FROM users WHERE user_id = ? FOR UPDATE;
+
+-- deletion_set :exec
+-- in:  delete_after_us i64?, user_id u64
+UPDATE users SET delete_after_us = ? WHERE user_id = ?;
+
+-- deletion_due :many
+-- Accounts whose time of grace is over, after an id.
+-- in:  now_us i64, user_id u64
+-- out: user_id u64
+SELECT user_id FROM users FORCE INDEX (delete_after_us) WHERE delete_after_us <= ? AND user_id > ? ORDER BY user_id LIMIT 100;
+
+-- device_login_prune :exec
+-- in:  before_us i64
+DELETE FROM device_login WHERE expires_at_us < ? ORDER BY expires_at_us LIMIT 1000;
+
+-- ide_login_prune :exec
+-- in:  before_us i64
+DELETE FROM ide_login WHERE expires_at_us < ? ORDER BY expires_at_us LIMIT 1000;
+
+-- web_session_page :many
+-- All before an id, live or not, newest first, for the export.
+-- in:  user_id u64, web_session_id u64
+-- out: web_session_id u64, public_id str(28), ip str(45), user_agent str(200)?, auth_at_us i64, last_seen_at_us i64,
+--      expires_at_us i64
+SELECT web_session_id, public_id, ip, user_agent, auth_at_us, last_seen_at_us, expires_at_us
+FROM web_session FORCE INDEX (user_id) WHERE user_id = ? AND web_session_id < ? ORDER BY web_session_id DESC LIMIT 1000;
+
+-- user_by_public_id :one
+-- in:  public_id str(28)
+-- out: user_id u64
+SELECT user_id FROM users WHERE public_id = ?;
