@@ -14,7 +14,7 @@ WHERE user_id = ? AND audit_event_id < ? ORDER BY audit_event_id DESC LIMIT 1000
 -- audit_recent :many
 -- The newest of all users after an id.
 -- in:  audit_event_id u64
--- out: audit_event_id u64, user_id i64?, event str(32), detail str(64)?, ip str(45)?, user_agent str(200)?,
+-- out: audit_event_id u64, user_id u64?, event str(32), detail str(64)?, ip str(45)?, user_agent str(200)?,
 --      request_id str(128)?, at_us i64
 SELECT audit_event_id, user_id, event, detail, ip, user_agent, request_id, at_us FROM audit_event
 WHERE audit_event_id > ? ORDER BY audit_event_id LIMIT 1000;

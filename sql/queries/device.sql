@@ -35,7 +35,7 @@ UPDATE device_login SET state = 'consumed', ide_token_id = ?, consumed_at_us = ?
 -- in:  user_code str(8)
 -- out: state str(8), platform str(64)?, version str(64)?, redirect_uri str(500)?, ip str(45), created_at_us i64,
 --      expires_at_us i64
-SELECT state, platform, version, NULL AS redirect_uri, ip, created_at_us, expires_at_us FROM device_login WHERE user_code = ?;
+SELECT state, platform, version, CAST(NULL AS CHAR(500)) AS redirect_uri, ip, created_at_us, expires_at_us FROM device_login WHERE user_code = ?;
 
 -- device_login_code_lock :one
 -- in:  user_code str(8)
