@@ -123,7 +123,7 @@ int account_session_get(struct req *r, const void *in, void *out_)
 	out->expires = clock_iso8601_ms(r->arena, caller->web->expires_at_us);
 	out->user = arena_new(r->arena, struct account_session_user);
 	*out->user = (struct account_session_user){
-		.name = caller->display_name,
+		.name = r->caller.mfa_pending ? NULL : caller->display_name,
 		.email = caller->email,
 		.id = caller->public_id,
 		.auth_at = caller->auth_at_us / US_PER_MS,
@@ -191,8 +191,7 @@ SCHEMA(account_signin_in, STR(account_signin_in, csrf_token, .max = 200, .json =
 static int count_try(struct req *r, const char *email)
 {
 	TRY(limit_hit_address(r, LIMIT_PASSWORD_IP));
-	return limit_hit(r, LIMIT_PASSWORD_EMAIL,
-		arena_printf(r->arena, "%s:%s", r->remote_addr, email != NULL ? email : ""));
+	return limit_hit_pair(r, LIMIT_PASSWORD_EMAIL, email != NULL ? email : "");
 }
 
 int account_password_signin(struct req *r, const void *in_, void *out)
@@ -226,19 +225,26 @@ struct account_signout_in {
 SCHEMA(account_signout_in, STR(account_signout_in, csrf_token, .max = 200, .json = "csrfToken"),
 	STR(account_signout_in, callback_url, .max = URL_MAX, .json = "callbackUrl"));
 
-int account_signout(struct req *r, const void *in_, void *out)
+static int signout_apply(struct db *db, void *arg)
 {
-	const struct account_signout_in *in = in_;
+	struct req *r = arg;
 	const char *token = req_cookie(r, account_session_cookie(r));
 	struct visitor visitor = req_visitor(r);
 
+	if (token != NULL)
+		TRY(web_session_end(db, token));
+	if (account_caller(r) == NULL)
+		return 0;
+	return audit_add(db, AUDIT_SIGNED_OUT, r->caller.user_id, NULL, &visitor, r->now_us);
+}
+
+int account_signout(struct req *r, const void *in_, void *out)
+{
+	const struct account_signout_in *in = in_;
+
 	if (!csrf_fits(r, in->csrf_token))
 		return go(r, error_url(r, "MissingCSRF"), out);
-	if (token != NULL)
-		TRY(web_session_end(&r->db, token));
-	if (account_caller(r) != NULL)
-		TRY(audit_add(
-			&r->db, AUDIT_SIGNED_OUT, r->caller.user_id, NULL, &visitor, r->now_us));
+	TRY(db_tx(&r->db, signout_apply, r));
 	resp_cookie_clear(r, account_session_cookie(r));
 	resp_cookie_clear(r, r->worker->options->account_mfa_cookie);
 	return go(r, target(r, in->callback_url), out);
