@@ -46,6 +46,9 @@ HANDLER(account_providers);
 HANDLER(account_session_get);
 HANDLER(account_password_signin);
 HANDLER(account_signout);
+HANDLER(account_signin_page);
+HANDLER(account_error_page);
+HANDLER(account_bad_request);
 #undef HANDLER
 
 SCHEMA_DECLARE(account_csrf);
@@ -53,5 +56,8 @@ SCHEMA_DECLARE(account_signin_in);
 SCHEMA_DECLARE(account_signout_in);
 SCHEMA_DECLARE(account_url);
 SCHEMA_DECLARE(account_session);
+SCHEMA_DECLARE(account_signin_page_in);
+SCHEMA_DECLARE(account_error_page_in);
+SCHEMA_DECLARE(account_provider_in);
 
 #endif

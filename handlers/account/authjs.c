@@ -3,6 +3,7 @@
 
 #include "../../domain/password.h"
 #include "../../domain/password_signin.h"
+#include "../../domain/web_session.h"
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/core/crypto.h"
 #include "../../fcgi/core/email.h"
@@ -42,6 +43,32 @@ static const char *origin_of_site(const struct req *r)
 	return r->worker->options->public_url;
 }
 
+/* An address of this site: where its browser wanted to go, or the site. Others are dropped. */
+static const char *target(struct req *r, const char *wanted)
+{
+	const char *site = origin_of_site(r);
+	size_t length = strlen(site);
+
+	if (wanted == NULL)
+		return site;
+	for (const char *p = wanted; *p != '\0'; p++)
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || *p == '\\')
+			return site;
+	if (wanted[0] == '/' && wanted[1] != '/')
+		return arena_printf(r->arena, "%s%s", site, wanted);
+	if (strncmp(wanted, site, length) == 0 && strchr("/?#", wanted[length]) != NULL)
+		return wanted;
+	return site;
+}
+
+static bool callback_cookie_is_ours(struct req *r)
+{
+	const char *cookie = req_cookie(r, account_callback_cookie(r));
+	const char *url = cookie != NULL ? form_decode(r->arena, cookie, strlen(cookie)) : NULL;
+
+	return url != NULL && target(r, url) == url;
+}
+
 struct account_csrf {
 	const char *csrf_token;
 };
@@ -62,7 +89,7 @@ int account_csrf(struct req *r, const void *in, void *out_)
 				csrf_mac(r, out->csrf_token)),
 			0);
 	}
-	if (req_cookie(r, account_callback_cookie(r)) == NULL)
+	if (!callback_cookie_is_ours(r))
 		resp_cookie(
 			r, account_callback_cookie(r), url_encode(r->arena, origin_of_site(r)), 0);
 	r->response.cache_control = "private, no-cache, no-store";
@@ -150,24 +177,6 @@ static int go(struct req *r, const char *url, struct account_url *out)
 	return 0;
 }
 
-/* An address of this site: where its browser wanted to go, or the site. Others are dropped. */
-static const char *target(struct req *r, const char *wanted)
-{
-	const char *site = origin_of_site(r);
-	size_t length = strlen(site);
-
-	if (wanted == NULL)
-		return site;
-	for (const char *p = wanted; *p != '\0'; p++)
-		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || *p == '\\')
-			return site;
-	if (wanted[0] == '/' && wanted[1] != '/')
-		return arena_printf(r->arena, "%s%s", site, wanted);
-	if (strncmp(wanted, site, length) == 0 && strchr("/?#", wanted[length]) != NULL)
-		return wanted;
-	return site;
-}
-
 static const char *error_url(struct req *r, const char *error)
 {
 	return arena_printf(r->arena, "%s/signin?error=%s", origin_of_site(r), error);
@@ -229,17 +238,58 @@ SCHEMA(account_signout_in, STR(account_signout_in, csrf_token, .max = 200, .json
 int account_signout(struct req *r, const void *in_, void *out)
 {
 	const struct account_signout_in *in = in_;
-	const char *token = req_cookie(r, account_session_cookie(r));
+	const struct account_caller *caller = account_caller(r);
 	struct visitor visitor = req_visitor(r);
 
 	if (!csrf_fits(r, in->csrf_token))
 		return go(r, error_url(r, "MissingCSRF"), out);
-	if (token != NULL)
-		TRY(web_session_end(&r->db, token));
-	if (account_caller(r) != NULL)
-		TRY(audit_add(
-			&r->db, AUDIT_SIGNED_OUT, r->caller.user_id, NULL, &visitor, r->now_us));
+	if (caller != NULL && caller->web != NULL)
+		TRY(web_session_sign_out(&r->db, caller->web, &visitor, r->now_us));
 	resp_cookie_clear(r, account_session_cookie(r));
 	resp_cookie_clear(r, r->worker->options->account_mfa_cookie);
 	return go(r, target(r, in->callback_url), out);
+}
+
+struct account_signin_page_in {
+	const char *callback_url;
+};
+SCHEMA(account_signin_page_in,
+	STR(account_signin_page_in, callback_url, QUERY, .max = URL_MAX, .json = "callbackUrl"));
+
+int account_signin_page(struct req *r, const void *in_, void *out)
+{
+	const struct account_signin_page_in *in = in_;
+
+	(void)out;
+	return resp_redirect(
+		r, arena_printf(r->arena, "%s/signin?callbackUrl=%s", origin_of_site(r),
+			   url_encode(r->arena, target(r, in->callback_url))));
+}
+
+struct account_error_page_in {
+	const char *error;
+};
+SCHEMA(account_error_page_in, STR(account_error_page_in, error, QUERY, .max = 100));
+
+int account_error_page(struct req *r, const void *in_, void *out)
+{
+	const struct account_error_page_in *in = in_;
+	const char *error = in->error != NULL ? in->error : "Default";
+
+	(void)out;
+	return resp_redirect(r, error_url(r, url_encode(r->arena, error)));
+}
+
+struct account_provider_in {
+	const char *provider;
+};
+SCHEMA(account_provider_in, STR(account_provider_in, provider, REQUIRED, PATH, .max = 200));
+
+/* An action or a method that there is not: a bare JSON string, as Auth.js says it. */
+int account_bad_request(struct req *r, const void *in, void *out)
+{
+	static const char text[] = "\"Bad request.\"\n";
+
+	(void)in, (void)out;
+	return resp_text(r, 400, "application/json; charset=utf-8", text, sizeof(text) - 1);
 }
