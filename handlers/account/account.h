@@ -52,6 +52,7 @@ HANDLER(account_bad_request);
 #undef HANDLER
 
 SCHEMA_DECLARE(account_csrf);
+SCHEMA_DECLARE(account_providers);
 SCHEMA_DECLARE(account_signin_in);
 SCHEMA_DECLARE(account_signout_in);
 SCHEMA_DECLARE(account_url);

@@ -96,17 +96,34 @@ int account_csrf(struct req *r, const void *in, void *out_)
 	return 0;
 }
 
-int account_providers(struct req *r, const void *in, void *out)
-{
-	const char *site = origin_of_site(r);
-	const char *body = arena_printf(r->arena,
-		"{\"credentials\":{\"id\":\"credentials\",\"name\":\"Credentials\","
-		"\"type\":\"credentials\",\"signinUrl\":\"%s/api/auth/signin/credentials\","
-		"\"callbackUrl\":\"%s/api/auth/callback/credentials\"}}\n",
-		site, site);
+struct account_provider {
+	const char *id, *name, *type, *signin_url, *callback_url;
+};
+SCHEMA(account_provider, STR(account_provider, id, REQUIRED), STR(account_provider, name, REQUIRED),
+	STR(account_provider, type, REQUIRED),
+	STR(account_provider, signin_url, REQUIRED, .json = "signinUrl"),
+	STR(account_provider, callback_url, REQUIRED, .json = "callbackUrl"));
 
-	(void)in, (void)out;
-	return resp_text(r, 200, "application/json; charset=utf-8", body, strlen(body));
+struct account_providers {
+	struct account_provider *credentials;
+};
+SCHEMA(account_providers, OBJECT(account_providers, credentials, account_provider, REQUIRED));
+
+int account_providers(struct req *r, const void *in, void *out_)
+{
+	struct account_providers *out = out_;
+	const char *site = origin_of_site(r);
+
+	(void)in;
+	out->credentials = arena_new(r->arena, struct account_provider);
+	*out->credentials = (struct account_provider){
+		.id = "credentials",
+		.name = "Credentials",
+		.type = "credentials",
+		.signin_url = arena_printf(r->arena, "%s/api/auth/signin/credentials", site),
+		.callback_url = arena_printf(r->arena, "%s/api/auth/callback/credentials", site),
+	};
+	return 0;
 }
 
 struct account_session_user {
