@@ -233,6 +233,66 @@ static void test_messages(void **state)
 	}
 }
 
+static void make_unauthorized(struct fail *f)
+{
+	fail(f, E_UNAUTHORIZED, NULL);
+}
+
+static void make_nested(struct fail *f)
+{
+	fail_fault(f, "events[2].name", "required");
+	fail_fault(f, "email", "required");
+	fail(f, E_INVALID_FIELD, NULL);
+}
+
+static void make_large(struct fail *f)
+{
+	fail(f, E_PAYLOAD_TOO_LARGE, NULL);
+}
+
+/* The account family's: a category, for people a message, and the first field at fault. */
+static const struct {
+	const char *name;
+	void (*make)(struct fail *f);
+	const char *text;
+} account[] = {
+	{"plain", make_plain,
+		"{\"category\":\"not_found\",\"message\":\"There is nothing at this address.\"}\n"},
+	{"a bare 401", make_unauthorized, "{\"category\":\"unauthorized\"}\n"},
+	{"the member of the body", make_nested,
+		"{\"category\":\"validation\",\"message\":\"A field is missing or invalid. "
+		"events[2].name: required; email: required\",\"field\":\"events\"}\n"},
+	{"too large", make_large,
+		"{\"category\":\"too_large\",\"message\":\"The body is too large.\"}\n"},
+	{"a cause stays inside", make_cause,
+		"{\"category\":\"server\",\"message\":\"Something went wrong here. The request id "
+		"helps to find it.\"}\n"},
+	{"upstream", make_timeout,
+		"{\"category\":\"network\",\"message\":\"A service that this needs did not answer "
+		"in time.\"}\n"},
+	{"later", make_later,
+		"{\"category\":\"rate_limited\",\"message\":\"Too many requests. Retry after the "
+		"time in Retry-After.\"}\n"},
+};
+
+static void test_account(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(account); i++) {
+		struct fail f = {.arena = &arena};
+		struct buf b;
+		print_message("  %s\n", account[i].name);
+		buf_init(&b, &arena, 0);
+		account[i].make(&f);
+		dialect_account.render(&f, &(struct dialect_form){0}, &b);
+		assert_string_equal(b.data, account[i].text);
+		assert_null(json_check(&arena, b.data, b.length));
+		arena_reset(&arena);
+	}
+	assert_null(json_check(&arena, dialect_account.openapi, strlen(dialect_account.openapi)));
+	arena_reset(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_all_are_json),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_account),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
