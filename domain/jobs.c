@@ -9,8 +9,9 @@
 #include "../fcgi/core/metrics.h"
 #include "../fcgi/core/str.h"
 #include "../fcgi/http/json.h"
-#include "gen/sql.h"
+#include "errand.h"
 #include "ledger.h"
+#include "retention.h"
 #include "status.h"
 #include "usage.h"
 
@@ -19,12 +20,11 @@ enum {
 	LEASE_S = 120, /* longer than a mail server may take */
 	BACKOFF_FIRST_S = 2,
 	BACKOFF_MAX_S = 3600,
-	KEEP_DONE_S = 7 * 86400,	   /* rows that are done, or were given up */
-	KEEP_IDEMPOTENCY_S = 86400 + 3600, /* at least 24 h (assurance.md I-6) */
 	KEEP_PROBES_S = 3600,
 	KEEP_TURN_DAYS = 8,
 	KEEP_TELEMETRY_S = 30 * 86400,
 	KEEP_FEEDBACK_S = 365 * 86400,
+	RETENTION_TURN_MS = 2000,
 };
 
 /* One row taken from the outbox; it is hidden from others until its lease ends, so a crash here
@@ -86,11 +86,20 @@ static int deliver_mail(
 	return mail_send(c->net, c->options, &mail, ret_permanent, a, c->db->fail);
 }
 
+static int run_errand(struct job_context *c, const struct outbox_lock_due_row *row)
+{
+	struct errand_row errand = {row->outbox_id, row->kind, row->payload};
+
+	return errand_run(c->db, c->options, &errand, c->now_us);
+}
+
 static int deliver(
 	struct job_context *c, const struct outbox_lock_due_row *row, bool *ret_permanent)
 {
 	if (str_equal(row->kind, "mail"))
 		return deliver_mail(c, row, ret_permanent);
+	if (errand_is(row->kind))
+		return run_errand(c, row);
 	*ret_permanent = true;
 	return fail_cause(c->db->fail, E_INTERNAL, "unknown kind %s", row->kind);
 }
@@ -167,34 +176,43 @@ static int job_gauges(struct job_context *c, bool *ret_again)
 /* Each statement takes at most a thousand rows, so that no lock is held long. */
 static int job_prune(struct job_context *c, bool *ret_again)
 {
-	i64 now_us = c->now_us, before_day = usage_day(now_us) - KEEP_TURN_DAYS;
-	u64 n[11] = {0};
+	i64 before_day = usage_day(c->now_us) - KEEP_TURN_DAYS;
+	u64 n[3] = {0};
 
-	TRY(sql_session_prune(c->db, now_us, &n[0]));
-	TRY(sql_code_prune(c->db, now_us, &n[1]));
-	TRY(sql_handoff_prune(c->db, now_us, &n[2]));
-	TRY(sql_oauth_prune(c->db, now_us, &n[3]));
-	TRY(sql_outbox_prune(c->db, "done", now_us - S_TO_US(KEEP_DONE_S), &n[4]));
-	TRY(sql_outbox_prune(c->db, "dead", now_us - S_TO_US(KEEP_DONE_S), &n[9]));
-	TRY(sql_outbox_forget(c->db, now_us, &n[10]));
-	TRY(sql_idem_prune(c->db, now_us - S_TO_US(KEEP_IDEMPOTENCY_S), &n[5]));
-	TRY(sql_probe_prune(c->db, now_us - S_TO_US(KEEP_PROBES_S), &n[6]));
-	TRY(sql_turn_prune(c->db, before_day, &n[7]));
-	TRY(sql_turn_count_prune(c->db, before_day, &n[8]));
+	TRY(retention_prune(c->db, c->now_us, ret_again));
+	TRY(sql_probe_prune(c->db, c->now_us - S_TO_US(KEEP_PROBES_S), &n[0]));
+	TRY(sql_turn_prune(c->db, before_day, &n[1]));
+	TRY(sql_turn_count_prune(c->db, before_day, &n[2]));
 	for (size_t i = 0; i < ARRAY_LEN(n); i++)
 		*ret_again = *ret_again || n[i] == 1000;
 	return 0;
 }
 
+/* What an operator's cron may ask for at POST /api/cron/retention as well; in short turns, since
+ * other jobs wait for this lane. */
+static int job_retention(struct job_context *c, bool *ret_again)
+{
+	struct retention_counts counts;
+	int rc = retention_run(c->db, c->options, c->now_us, RETENTION_TURN_MS, &counts);
+
+	*ret_again = rc == 0 && counts.is_cut_short;
+	if (rc == SQL_NONE) /* it is being done elsewhere */
+		return 0;
+	if (counts.accounts_deleted + counts.audit_rows + counts.sessions > 0)
+		LOG(INFO, "retention", LOG_NUMBER("accounts", counts.accounts_deleted),
+			LOG_NUMBER("audit_rows", counts.audit_rows),
+			LOG_NUMBER("sessions", counts.sessions));
+	return rc;
+}
+
 /* What clients report is kept for as long as somebody may want to look at it, and no longer. */
 static int job_reports(struct job_context *c, bool *ret_again)
 {
-	u64 n_events, n_words, n_tokens;
+	u64 n_events, n_words;
 
 	TRY(sql_telemetry_prune(c->db, c->now_us - S_TO_US(KEEP_TELEMETRY_S), &n_events));
 	TRY(sql_feedback_prune(c->db, c->now_us - S_TO_US(KEEP_FEEDBACK_S), &n_words));
-	TRY(sql_ide_token_prune(c->db, c->now_us, &n_tokens));
-	*ret_again = n_events == 1000 || n_words == 1000 || n_tokens == 1000;
+	*ret_again = n_events == 1000 || n_words == 1000;
 	return 0;
 }
 
@@ -237,5 +255,6 @@ const struct job jobs[] = {
 	{"prune", LANE_UPKEEP, 60000, job_prune},
 	{"reports", LANE_UPKEEP, 60000, job_reports},
 	{"probes", LANE_UPKEEP, 60000, job_probes},
+	{"retention", LANE_UPKEEP, 24 * 3600 * 1000, job_retention},
 	{.name = NULL},
 };

@@ -2,13 +2,16 @@
 #ifndef TURNPIKE_SESSION_H
 #define TURNPIKE_SESSION_H
 
+#include "audit.h"
 #include "gen/sql.h"
 
 #define SESSION_PREFIX "session:"
 
-/* Where a session is used from, as shown in the list of devices. Texts may be NULL except ip. */
+/* Where a session is used from, as shown in the list of devices. Texts may be NULL except the
+ * visitor's ip. */
 struct session_device {
-	const char *device, *device_name, *user_agent, *ip;
+	const char *device, *device_name;
+	struct visitor visitor;
 };
 
 struct session_token {

@@ -182,8 +182,26 @@ static void pool_push(struct db_conn *conn)
 	pthread_mutex_unlock(&pool->mutex);
 }
 
+/* The connection of a named lock; a fresh one would be without it. */
+static int take_held(struct db *db, bool fresh, struct db_conn **ret)
+{
+	struct db_conn *conn = db->held;
+
+	if (fresh || conn->broken) {
+		conn->broken = true;
+		return fail_cause(
+			db->fail, E_UNAVAILABLE, "the connection of a named lock is lost");
+	}
+	conn->doom = E_OK;
+	conn->doom_fault = FAULT_NONE;
+	*ret = conn;
+	return 0;
+}
+
 int conn_take(struct db *db, bool fresh, struct db_conn **ret)
 {
+	if (db->held != NULL)
+		return take_held(db, fresh, ret);
 	struct db_pool *pool = db->pool;
 	struct db_conn *conn = pool_pop(pool);
 	struct trouble trouble;
@@ -215,10 +233,16 @@ int conn_take(struct db *db, bool fresh, struct db_conn **ret)
 
 void conn_give(struct db_conn *conn)
 {
+	/* An open transaction here means that someone left it in the middle. */
+	bool is_left = (conn->mysql->server_status & SERVER_STATUS_IN_TRANS) != 0;
+
+	if (conn->is_held) {
+		conn->broken |= is_left;
+		return;
+	}
 	if (conn->broken)
 		metrics_add(METRIC_DB_LOST, 1);
-	/* An open transaction here means that someone left it in the middle. */
-	if (conn->broken || (conn->mysql->server_status & SERVER_STATUS_IN_TRANS) != 0)
+	if (conn->broken || is_left)
 		conn_close(conn);
 	else
 		conn->used_at_us = clock_mono_us();
@@ -245,9 +269,9 @@ int conn_guard(struct db *db, struct db_conn *conn, int (*fn)(struct db *, void 
 	if (setjmp(here) != 0) {
 		arena->on_full = outer;
 		db->conn = NULL;
-		conn_close(
-			conn); /* in the middle of whatever it was doing; the server rolls back */
-		pool_push(conn);
+		/* In the middle of whatever it was doing; the server rolls back. */
+		conn->broken = true;
+		conn_give(conn);
 		longjmp(*outer, 1);
 	}
 	arena->on_full = &here;

@@ -34,6 +34,7 @@ struct db_conn {
 	struct prepared **prepared; /* by statement index; NULL until the first one */
 	i64 used_at_us;		    /* monotonic */
 	bool broken;		    /* closed when given back */
+	bool is_held;		    /* by a named lock: it is not given back yet */
 	/* Inside a transaction: what ended it. From then on no command may run, because the server
 	 * may have rolled back already and would execute it on its own. */
 	enum error doom;

@@ -15,11 +15,6 @@ const struct account_caller *account_caller(const struct req *r)
 	return r->caller.account;
 }
 
-struct visitor req_visitor(const struct req *r)
-{
-	return (struct visitor){r->remote_addr, r->user_agent, r->request_id};
-}
-
 static bool is_https(const struct req *r)
 {
 	return str_starts(r->worker->options->public_url, "https://");

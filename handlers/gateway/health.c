@@ -1,6 +1,7 @@
 /* Whether we are well (gateway.md section 9). */
 #include <pthread.h>
 
+#include "../../domain/database_probe.h"
 #include "../../domain/status.h"
 #include "../../domain/supabase.h"
 #include "../../fcgi/core/clock.h"
@@ -11,7 +12,7 @@
 #include "gateway.h"
 #include "gen/commit.h"
 
-enum { PROBE_MAX_MS = 1000, STORE_CACHED_S = 2, DATABASE_STALE_S = 3 };
+enum { STORE_CACHED_S = 2 };
 
 struct gateway_health {
 	const char *status;
@@ -35,7 +36,7 @@ struct probe {
 
 static struct {
 	pthread_mutex_t lock;
-	struct probe database, store;
+	struct probe store;
 } last = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct probe read_probe(const struct probe *p)
@@ -57,22 +58,10 @@ static struct probe note_probe(struct probe *p, bool is_fine, i64 start_mono_us)
 	return read_probe(p);
 }
 
-/* A database that hangs holds the thread of the ticks for as long as a statement may take, and no
- * request; what the readers see then grows old. */
 void gateway_tick(const struct worker *worker, struct db *db)
 {
-	i64 start_us = clock_mono_us();
-
 	if (worker->pool == POOL_OPS)
-		note_probe(&last.database, db_ping(db) == 0, start_us);
-}
-
-static struct probe probe_database(void)
-{
-	struct probe p = read_probe(&last.database);
-
-	p.is_fine = p.is_fine && clock_mono_us() - p.ended_mono_us <= S_TO_US(DATABASE_STALE_S);
-	return p;
+		database_probe_tick(db);
 }
 
 static struct probe probe_store(struct window_map *windows)
@@ -107,7 +96,7 @@ SCHEMA(gateway_ready, STR(gateway_ready, status, REQUIRED, .values = "ready|not_
 int gateway_ready(struct req *r, const void *in, void *out_)
 {
 	struct gateway_ready *out = out_;
-	bool database = probe_database().is_fine;
+	bool database = database_probe_read().is_fine;
 	bool store = probe_store(r->worker->windows).is_fine;
 
 	(void)in;
@@ -191,8 +180,8 @@ static const char *check_providers(void)
 	return "{}";
 }
 
-static void fill_checks(struct req *r, const struct probe *database, const struct probe *store,
-	struct detailed_checks *ret)
+static void fill_checks(struct req *r, const struct database_probe *database,
+	const struct probe *store, struct detailed_checks *ret)
 {
 	struct status_report report;
 
@@ -207,7 +196,8 @@ static void fill_checks(struct req *r, const struct probe *database, const struc
 int gateway_detailed(struct req *r, const void *in, void *out_)
 {
 	struct gateway_detailed *out = out_;
-	struct probe database = probe_database(), store = probe_store(r->worker->windows);
+	struct database_probe database = database_probe_read();
+	struct probe store = probe_store(r->worker->windows);
 	const char *dir = arena_printf(r->arena, "%s/shm", r->worker->options->state_dir);
 
 	(void)in;

@@ -27,6 +27,14 @@ SCHEMA(export_session, STR(export_session, id, REQUIRED),
 	TIME_S(export_session, expires_at_us, REQUIRED, .json = "expires_at"),
 	OPT_BOOL(export_session, current, DOC("true on the session that asks")));
 
+struct export_event {
+	const char *event, *detail, *ip, *user_agent, *request_id;
+	i64 at_us;
+};
+SCHEMA(export_event, STR(export_event, event, REQUIRED), STR(export_event, detail),
+	STR(export_event, ip), STR(export_event, user_agent), STR(export_event, request_id),
+	TIME_S(export_event, at_us, REQUIRED, .json = "at"));
+
 /* The shape of the answer; nothing holds one. */
 struct product_export {
 	i64 exported_at_us;
@@ -40,8 +48,9 @@ struct product_export {
 	struct export_call_day *call_days;
 	struct export_turn *turns;
 	struct export_turn_day *turn_days;
+	struct export_event *audit;
 	size_t n_identities, n_sessions, n_orders, n_usage, n_usage_days, n_calls, n_call_days;
-	size_t n_turns, n_turn_days;
+	size_t n_turns, n_turn_days, n_audit;
 };
 SCHEMA(product_export, TIME_S(product_export, exported_at_us, REQUIRED, .json = "exported_at"),
 	OBJECT(product_export, account, product_me, REQUIRED),
@@ -53,7 +62,9 @@ SCHEMA(product_export, TIME_S(product_export, exported_at_us, REQUIRED, .json = 
 	ARRAY(product_export, calls, export_call, REQUIRED, DOC("Of hosted models, newest first")),
 	ARRAY(product_export, call_days, export_call_day, REQUIRED, DOC("Sums of calls")),
 	ARRAY(product_export, turns, export_turn, REQUIRED, DOC("Of the days that are kept")),
-	ARRAY(product_export, turn_days, export_turn_day, REQUIRED));
+	ARRAY(product_export, turn_days, export_turn_day, REQUIRED),
+	ARRAY(product_export, audit, export_event, REQUIRED,
+		DOC("Security events, newest first; kept for 90 days")));
 
 static int identities(struct req *r, struct export_place *at, const void **ret, size_t *ret_n)
 {
@@ -109,63 +120,39 @@ static int orders(struct req *r, struct export_place *at, const void **ret, size
 	return 0;
 }
 
-static const struct part {
-	const char *name;
-	const struct schema *schema;
-	int (*page)(struct req *r, struct export_place *at, const void **ret, size_t *ret_n);
-} parts[] = {
-	{"identities", &export_identity_schema, identities},
-	{"sessions", &export_session_schema, sessions},
-	{"orders", &product_order_schema, orders},
-	{"usage", &export_usage_schema, export_usage_page},
-	{"usage_days", &export_usage_day_schema, export_usage_day_page},
-	{"calls", &export_call_schema, export_call_page},
-	{"call_days", &export_call_day_schema, export_call_day_page},
-	{"turns", &export_turn_schema, export_turn_page},
-	{"turn_days", &export_turn_day_schema, export_turn_day_page},
+static int events(struct req *r, struct export_place *at, const void **ret, size_t *ret_n)
+{
+	struct audit_page_row *row;
+
+	TRY(sql_audit_page(
+		&r->db, r->caller.user_id, at->is_start ? INT64_MAX : at->id, &row, ret_n));
+	struct export_event *item = arena_array(r->arena, struct export_event, *ret_n);
+	for (size_t i = 0; i < *ret_n; i++) {
+		item[i] = (struct export_event){row[i].event, row[i].detail, row[i].ip,
+			row[i].user_agent, row[i].request_id, row[i].at_us};
+		at->id = row[i].audit_event_id;
+	}
+	*ret = item;
+	return 0;
+}
+
+static const struct export_part parts[] = {
+	{"identities", &export_identity_schema, identities, 0},
+	{"sessions", &export_session_schema, sessions, 0},
+	{"orders", &product_order_schema, orders, 0},
+	{"usage", &export_usage_schema, export_usage_page, 0},
+	{"usage_days", &export_usage_day_schema, export_usage_day_page, 0},
+	{"calls", &export_call_schema, export_call_page, 0},
+	{"call_days", &export_call_day_schema, export_call_day_page, 0},
+	{"turns", &export_turn_schema, export_turn_page, 0},
+	{"turn_days", &export_turn_day_schema, export_turn_day_page, 0},
+	{"audit", &export_event_schema, events, 0},
 };
-
-/* The next page of a part as JSON; *ret_is_last when the part ends with it. */
-static int put_page(struct req *r, const struct part *part, struct export_place *at,
-	struct buf *out, bool *ret_is_last)
-{
-	const void *items;
-	size_t n;
-
-	TRY(part->page(r, at, &items, &n));
-	if (at->is_start)
-		buf_printf(out, ",\"%s\":[", part->name);
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0 || !at->is_start)
-			buf_char(out, ',');
-		schema_encode(part->schema, (const char *)items + i * part->schema->size, out);
-	}
-	at->is_start = false;
-	*ret_is_last = n < EXPORT_PAGE_ROWS;
-	if (*ret_is_last)
-		buf_char(out, ']');
-	return 0;
-}
-
-static int write_part(struct req *r, const struct part *part)
-{
-	struct export_place at = {.is_start = true};
-	struct buf b;
-
-	for (bool is_last = false; !is_last;) {
-		struct arena_mark mark = arena_mark(r->arena);
-		buf_init(&b, r->arena, 64 * 1024);
-		TRY(put_page(r, part, &at, &b, &is_last));
-		TRY(resp_stream_write(r, b.data, b.length));
-		arena_rewind(r->arena, mark);
-	}
-	return 0;
-}
 
 static int write_rest(struct req *r)
 {
 	for (size_t i = 1; i < ARRAY_LEN(parts); i++)
-		TRY(write_part(r, &parts[i]));
+		TRY(export_write_part(r, &parts[i], NULL));
 	return resp_stream_write(r, "}\n", 2);
 }
 
@@ -173,7 +160,6 @@ static int write_rest(struct req *r)
  * the database is away, the answer is an error like any other. */
 int product_export_get(struct req *r, const void *in, void *out)
 {
-	struct export_place at = {.is_start = true};
 	struct product_me me;
 	struct buf b;
 
@@ -182,8 +168,7 @@ int product_export_get(struct req *r, const void *in, void *out)
 	buf_printf(&b, "{\"exported_at\":%lld,\"account\":", (long long)(r->now_us / US_PER_S));
 	product_me_fill(&me, product_account(r));
 	schema_encode(&product_me_schema, &me, &b);
-	for (bool is_last = false; !is_last;)
-		TRY(put_page(r, &parts[0], &at, &b, &is_last));
+	TRY(export_put_part(r, &parts[0], &b));
 	resp_header(r, "Content-Disposition", "attachment; filename=\"account.json\"");
 	return resp_stream_begin(r, b.data, b.length, write_rest);
 }

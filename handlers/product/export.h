@@ -2,19 +2,8 @@
 #ifndef TURNPIKE_EXPORT_H
 #define TURNPIKE_EXPORT_H
 
+#include "../../fcgi/http/export.h"
 #include "product.h"
-
-/* EXPORT_PAGE_ROWS: the LIMIT of the *_page statements. */
-enum { EXPORT_PAGE_ROWS = 1000, EXPORT_TEXT_BYTES = 100 * 4 + 1 };
-
-/* Where a page begins: at the start, or behind the last row of the one before. Texts are copied,
- * since that page's memory is given up. */
-struct export_place {
-	bool is_start;
-	u64 id;
-	i64 at_us, day;
-	char text[2][EXPORT_TEXT_BYTES];
-};
 
 struct export_usage {
 	const char *id, *model, *provider;

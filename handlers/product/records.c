@@ -103,17 +103,32 @@ struct product_session_in {
 SCHEMA(product_session_in,
 	STR(product_session_in, session_id, REQUIRED, PATH, .max = 64, .error = E_NOT_FOUND));
 
+struct revoke {
+	const struct req *r;
+	const char *session_id;
+};
+
+static int revoke_apply(struct db *db, void *arg)
+{
+	const struct revoke *w = arg;
+	const struct req *r = w->r;
+	struct visitor visitor = req_visitor(r);
+	u64 n;
+
+	TRY(sql_session_revoke(db, w->session_id, r->caller.user_id, &n));
+	if (n == 0)
+		return fail(db->fail, E_NOT_FOUND, "There is no session %s.", w->session_id);
+	return audit_add(db, AUDIT_CREDENTIAL_REVOKED, r->caller.user_id, w->session_id, &visitor,
+		r->now_us);
+}
+
 int product_session_revoke(struct req *r, const void *in_, void *out_)
 {
 	const struct product_session_in *in = in_;
 	struct product_ok *out = out_;
-	u64 n;
+	struct revoke w = {r, in->session_id};
 
-	TRY(sql_session_revoke(&r->db, in->session_id, r->caller.user_id, &n));
-	if (n == 0)
-		return fail(r->fail, E_NOT_FOUND, "There is no session %s.", in->session_id);
-	LOG(INFO, "session_revoked", LOG_TEXT("request_id", r->request_id),
-		LOG_TEXT("user", product_account(r)->public_id));
+	TRY(db_tx(&r->db, revoke_apply, &w));
 	out->ok = true;
 	return 0;
 }

@@ -36,6 +36,83 @@ DELETE FROM second_factor WHERE user_id = ?;
 -- in:  user_id u64
 DELETE FROM recovery_code WHERE user_id = ?;
 
+-- signup_insert :insert unique
+-- An address that somebody claims. SQL_CONFLICT when it has just been taken.
+-- in:  public_id str(28), email str(254), created_at_us i64, signed_up_at_us i64
+INSERT INTO users (public_id, email, created_at_us, signed_up_at_us) VALUES (?, ?, ?, ?);
+
+-- signup_renew :exec
+-- It was claimed once more; nothing where no sign-up waits.
+-- in:  signed_up_at_us i64, user_id u64
+UPDATE users SET signed_up_at_us = ? WHERE user_id = ? AND signed_up_at_us IS NOT NULL;
+
+-- signup_stale :many
+-- Claims that nobody proved in time.
+-- in:  before_us i64
+-- out: user_id u64
+SELECT user_id FROM users WHERE signed_up_at_us < ? ORDER BY signed_up_at_us LIMIT 100;
+
+-- signup_lock_stale :one
+-- None where it was proved or renewed meanwhile.
+-- in:  user_id u64, before_us i64
+-- out: user_id u64
+SELECT user_id FROM users WHERE user_id = ? AND signed_up_at_us < ? FOR UPDATE;
+
+-- signup_delete :exec
+-- Nothing where the operator has given it something.
+-- in:  user_id u64
+DELETE FROM users WHERE user_id = ?
+	AND NOT EXISTS (SELECT 1 FROM credit_lot l WHERE l.user_id = users.user_id)
+	AND NOT EXISTS (SELECT 1 FROM ide_token t WHERE t.user_id = users.user_id);
+
+-- signup_keep :exec
+-- in:  user_id u64
+UPDATE users SET signed_up_at_us = NULL WHERE user_id = ?;
+
+-- email_token_insert :exec
+-- in:  token_hash bytes(32), purpose str(6), user_id u64, password_hash str(255)?, display_name str(80)?, ip str(45),
+--      created_at_us i64, expires_at_us i64
+INSERT INTO email_token (token_hash, purpose, user_id, password_hash, display_name, ip, created_at_us, expires_at_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- email_token_get :one
+-- in:  token_hash bytes(32), purpose str(6)
+-- out: user_id u64, password_hash str(255)?, display_name str(80)?, expires_at_us i64, consumed_at_us i64?
+SELECT user_id, password_hash, display_name, expires_at_us, consumed_at_us FROM email_token
+WHERE token_hash = ? AND purpose = ?;
+
+-- email_token_claim :exec
+-- One of many at the same time gets it.
+-- in:  consumed_at_us i64, token_hash bytes(32), purpose str(6), now_us i64
+UPDATE email_token SET consumed_at_us = ?, password_hash = NULL
+WHERE token_hash = ? AND purpose = ? AND consumed_at_us IS NULL AND expires_at_us > ?;
+
+-- email_token_consume_all :exec
+-- Every open one of a user, whatever it is for.
+-- in:  consumed_at_us i64, user_id u64
+UPDATE email_token SET consumed_at_us = ?, password_hash = NULL WHERE user_id = ? AND consumed_at_us IS NULL;
+
+-- email_token_waiting :many
+-- Open ones, live or not, newest first.
+-- in:  user_id u64, purpose str(6)
+-- out: token_hash bytes(32), password_hash str(255)?, display_name str(80)?, expires_at_us i64
+SELECT token_hash, password_hash, display_name, expires_at_us FROM email_token
+WHERE user_id = ? AND purpose = ? AND consumed_at_us IS NULL ORDER BY created_at_us DESC LIMIT 100;
+
+-- email_token_retire :exec
+-- It has expired before its time, since newer ones are there.
+-- in:  now_us i64, token_hash bytes(32)
+UPDATE email_token SET expires_at_us = LEAST(expires_at_us, ?), password_hash = NULL WHERE token_hash = ?;
+
+-- email_token_retire_all :exec
+-- in:  now_us i64, user_id u64, purpose str(6)
+UPDATE email_token SET expires_at_us = LEAST(expires_at_us, ?), password_hash = NULL
+WHERE user_id = ? AND purpose = ? AND consumed_at_us IS NULL;
+
+-- email_token_prune :exec
+-- in:  before_us i64
+DELETE FROM email_token WHERE expires_at_us < ? ORDER BY expires_at_us LIMIT 1000;
+
 -- email_token_erase :exec
 -- in:  user_id u64
 DELETE FROM email_token WHERE user_id = ?;
@@ -48,3 +125,57 @@ DELETE FROM device_login WHERE user_id = ?;
 -- ide_login_erase :exec
 -- in:  user_id u64
 DELETE FROM ide_login WHERE user_id = ?;
+
+-- account_facts :one
+-- What the export says of an account, in one read.
+-- in:  user_id u64
+-- out: email_verified_at_us i64?, delete_after_us i64?, plan str(32), overage_enabled bool, period_start_at_us i64?,
+--      renews_at_us i64?, cancel_at_period_end bool, password_changed_at_us i64?, mfa_enabled_at_us i64?
+SELECT u.email_verified_at_us, u.delete_after_us, u.plan, u.overage_enabled, u.period_start_at_us, u.renews_at_us,
+	u.cancel_at_period_end, p.changed_at_us AS password_changed_at_us, f.enabled_at_us AS mfa_enabled_at_us
+FROM users u LEFT JOIN password p ON p.user_id = u.user_id LEFT JOIN second_factor f ON f.user_id = u.user_id
+WHERE u.user_id = ?;
+
+-- deletion_lock :one
+-- Locks a user; what a deletion has to know.
+-- in:  user_id u64
+-- out: email str(254)?, delete_after_us i64?, deleted_at_us i64?
+SELECT email, delete_after_us, deleted_at_us FROM users WHERE user_id = ? FOR UPDATE;
+
+-- deletion_set :exec
+-- in:  delete_after_us i64?, user_id u64
+UPDATE users SET delete_after_us = ? WHERE user_id = ?;
+
+-- deletion_due :many
+-- Accounts whose time of grace is over, after an id.
+-- in:  now_us i64, user_id u64
+-- out: user_id u64
+SELECT user_id FROM users FORCE INDEX (delete_after_us) WHERE delete_after_us <= ? AND user_id > ? ORDER BY user_id LIMIT 100;
+
+-- device_login_prune :exec
+-- in:  before_us i64
+DELETE FROM device_login WHERE expires_at_us < ? ORDER BY expires_at_us LIMIT 1000;
+
+-- ide_login_prune :exec
+-- in:  before_us i64
+DELETE FROM ide_login WHERE expires_at_us < ? ORDER BY expires_at_us LIMIT 1000;
+
+-- web_session_page :many
+-- All before an id, live or not, newest first, for the export.
+-- in:  user_id u64, web_session_id u64
+-- out: web_session_id u64, public_id str(28), ip str(45), user_agent str(200)?, auth_at_us i64, last_seen_at_us i64,
+--      expires_at_us i64
+SELECT web_session_id, public_id, ip, user_agent, auth_at_us, last_seen_at_us, expires_at_us
+FROM web_session FORCE INDEX (user_id) WHERE user_id = ? AND web_session_id < ? ORDER BY web_session_id DESC LIMIT 1000;
+
+-- ide_token_page :many
+-- All before an id, live or not, newest first, for the export.
+-- in:  user_id u64, ide_token_id u64
+-- out: ide_token_id u64, public_id str(28), name str(80)?, created_at_us i64, last_used_at_us i64, expires_at_us i64
+SELECT ide_token_id, public_id, name, created_at_us, last_used_at_us, expires_at_us
+FROM ide_token FORCE INDEX (user_id) WHERE user_id = ? AND ide_token_id < ? ORDER BY ide_token_id DESC LIMIT 1000;
+
+-- user_by_public_id :one
+-- in:  public_id str(28)
+-- out: user_id u64
+SELECT user_id FROM users WHERE public_id = ?;

@@ -10,7 +10,6 @@
 #include "turnpike.h"
 
 enum { FILE_MAX_BYTES = 4 * 1024 * 1024 };
-#define UNIX_TIME_MAX 253402300799 /* the end of the year 9999 */
 
 static char *read_file(struct arena *a, const char *path, size_t *ret_length)
 {
@@ -172,18 +171,6 @@ static int show(struct command_context *c)
 	show_plans(&file);
 	show_models(&c->arena, &file);
 	return EXIT_FINE;
-}
-
-/* "2026-08-01T00:00:00Z" or Unix seconds. */
-static bool read_time(const char *text, i64 *ret_s)
-{
-	i64 at_us;
-
-	if (clock_from_iso8601(text, &at_us))
-		*ret_s = at_us / US_PER_S;
-	else if (!str_to_i64(text, ret_s))
-		return false;
-	return *ret_s >= 0 && *ret_s <= UNIX_TIME_MAX;
 }
 
 int command_catalog(struct command_context *c, int argc, char **argv)

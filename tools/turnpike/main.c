@@ -7,12 +7,15 @@
 
 #include <mysql.h>
 
+#include "../../fcgi/core/clock.h"
 #include "../../fcgi/core/log.h"
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/db/migrate.h"
 #include "../../fcgi/http/route.h"
 #include "../../fcgi/limit/limits.h"
 #include "../../fcgi/net/net.h"
+
+#define UNIX_TIME_MAX 253402300799 /* the end of the year 9999 */
 
 enum { ARENA_CEILING_BYTES = 512 * 1024 * 1024 };
 
@@ -23,6 +26,9 @@ static const struct command {
 	bool need_config;
 	const char *text;
 } commands[] = {
+	{"audit", command_audit, true,
+		"audit [--user EMAIL|ID] [--event NAME] [--since TIME] [--limit N] [--json] "
+		"[--follow]: who signed in, and the like"},
 	{"catalog", command_catalog, true,
 		"catalog load FILE [--dry-run] [--effective TIME] | show: what is sold"},
 	{"doctor", command_doctor, true,
@@ -66,6 +72,17 @@ bool has_flag(int argc, char **argv, const char *name)
 		if (str_equal(argv[i], name))
 			return true;
 	return false;
+}
+
+bool read_time(const char *text, i64 *ret_s)
+{
+	i64 at_us;
+
+	if (clock_from_iso8601(text, &at_us))
+		*ret_s = at_us / US_PER_S;
+	else if (!str_to_i64(text, ret_s))
+		return false;
+	return *ret_s >= 0 && *ret_s <= UNIX_TIME_MAX;
 }
 
 int command_failed(struct command_context *c, const char *what)

@@ -20,6 +20,7 @@ struct command_context {
 enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_FAILED = 70 };
 
 #define COMMAND(name) int command_##name(struct command_context *c, int argc, char **argv)
+COMMAND(audit);
 COMMAND(catalog);
 COMMAND(doctor);
 COMMAND(ide_token);
@@ -38,6 +39,8 @@ COMMAND(user);
 /* The value of `--name VALUE` in argv, or fallback; each may stand once. */
 const char *argument(int argc, char **argv, const char *name, const char *fallback);
 bool has_flag(int argc, char **argv, const char *name);
+/* "2026-08-01T00:00:00Z" or Unix seconds. */
+bool read_time(const char *text, i64 *ret_s);
 /* Prints why and the text of c->fail; EXIT_FAILED. */
 int command_failed(struct command_context *c, const char *what);
 int command_usage(const char *usage);

@@ -1,0 +1,90 @@
+/* The owner asks for the deletion of the account, or keeps it (account.md section 4.7). */
+#include "../../domain/deletion.h"
+
+#include "../../domain/password.h"
+#include "../../domain/web_session.h"
+#include "../../fcgi/core/clock.h"
+#include "../../fcgi/http/request.h"
+#include "../../fcgi/limit/limit.h"
+#include "account.h"
+
+struct account_delete_in {
+	const char *password;
+};
+SCHEMA(account_delete_in, STR(account_delete_in, password, .max = PASSWORD_MAX,
+				  DOC("Of the account, where it has one")));
+
+struct account_delete {
+	bool ok;
+	const char *scheduled_for;
+};
+SCHEMA(account_delete, BOOL(account_delete, ok, REQUIRED),
+	STR(account_delete, scheduled_for, REQUIRED, .json = "scheduledFor",
+		DOC("When the account will be deleted, ISO 8601")));
+
+/* Guesses count together with those of other routes that ask who is signed in for the password. */
+static int check_password(struct req *r, const char *password, const char *hash)
+{
+	bool fits, is_outdated;
+
+	if (password == NULL) {
+		fail_fault(r->fail, "password", "required");
+		return fail(r->fail, E_INVALID_FIELD, NULL);
+	}
+	TRY(limit_hit(r, LIMIT_PASSWORD_CHANGE,
+		arena_printf(r->arena, "%s:%llu", r->remote_addr,
+			(unsigned long long)r->caller.user_id)));
+	TRY(password_verify(r->fail, password, hash, &fits, &is_outdated));
+	return fits ? 0 : fail(r->fail, E_BAD_PASSWORD, NULL);
+}
+
+/* Who has no password must have signed in just now. *ret_hash: of the one that was given. */
+static int confirm(struct req *r, const char *password, const char **ret_hash)
+{
+	struct password_get_row row;
+	int rc = sql_password_get(&r->db, r->caller.user_id, &row);
+
+	*ret_hash = NULL;
+	if (rc == SQL_NONE)
+		return account_caller(r)->auth_at_us > r->now_us - S_TO_US(WEB_SESSION_FRESH_S)
+			       ? 0
+			       : fail(r->fail, E_REAUTH_REQUIRED, NULL);
+	TRY(rc);
+	*ret_hash = row.hash;
+	return check_password(r, password, row.hash);
+}
+
+int account_delete(struct req *r, const void *in_, void *out_)
+{
+	const struct account_delete_in *in = in_;
+	struct account_delete *out = out_;
+	struct deletion what = {
+		.options = r->worker->options,
+		.user_id = r->caller.user_id,
+		.visitor = req_visitor(r),
+		.now_us = r->now_us,
+	};
+	i64 at_us;
+
+	TRY(confirm(r, in->password, &what.password_hash));
+	TRY(deletion_schedule(&r->db, &what, &at_us));
+	out->ok = true;
+	out->scheduled_for = clock_iso8601_ms(r->arena, at_us);
+	return 0;
+}
+
+int account_delete_cancel(struct req *r, const void *in, void *out_)
+{
+	struct account_ok *out = out_;
+	struct deletion what = {
+		.options = r->worker->options,
+		.user_id = r->caller.user_id,
+		.visitor = req_visitor(r),
+		.now_us = r->now_us,
+	};
+
+	(void)in;
+	TRY(deletion_cancel(&r->db, &what));
+	out->ok = true;
+	return 0;
+}
