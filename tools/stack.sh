@@ -75,6 +75,9 @@ config_text() {
 		password = $(random_hex 16)
 		name = turnpike
 
+		[account]
+		cron_secret = $(random_hex 16)
+
 		[pool.sandbox]
 		processes = 1
 

@@ -49,7 +49,7 @@ const request = (line, fields = [], body = "") =>
   `${line} HTTP/1.1\r\n${["Host: turnpike.test", "Connection: close", ...fields].join("\r\n")}\r\n\r\n${body}`;
 
 function plain_headers({ headers }, name) {
-  for (const field of ["x-request-id", "x-content-type-options", "referrer-policy", "content-security-policy"])
+  for (const field of ["x-request-id", "x-content-type-options", "x-frame-options", "referrer-policy", "permissions-policy", "content-security-policy"])
     assert.equal(headers[field]?.length, 1, `${name}: ${field} ${headers[field]}`);
   assert.match(headers["x-request-id"][0], /^[A-Za-z0-9._-]{8,64}$/, name);
   assert.equal(headers["x-content-type-options"][0], "nosniff", name);

@@ -235,10 +235,12 @@ test("every answer has its security headers, once (A-13, A-15)", async () => {
   for (const [name, [text, status]] of Object.entries(cases)) {
     const { answers: [{ status: got, headers, text: body }] } = await raw(text);
     assert.equal(got, status, name);
-    for (const field of ["x-request-id", "x-content-type-options", "referrer-policy", "content-security-policy"])
+    for (const field of ["x-request-id", "x-content-type-options", "x-frame-options", "referrer-policy", "permissions-policy", "content-security-policy"])
       assert.equal(headers[field]?.length, 1, `${name}: ${field}: ${headers[field]}`);
     assert.equal(headers["x-content-type-options"][0], "nosniff", name);
     assert.equal(headers["referrer-policy"][0], "no-referrer", name);
+    assert.equal(headers["x-frame-options"][0], "DENY", name);
+    assert.match(headers["permissions-policy"][0], /camera=\(\), geolocation=\(\), microphone=\(\)/, name);
     assert.match(headers["content-security-policy"][0], /default-src 'none'.*frame-ancestors 'none'/, name);
     assert.match(headers["x-request-id"][0], /^[0-9a-f]{32}$/, name);
     assert.deepEqual(headers.server, ["nginx"], `${name}: no version`);
