@@ -55,7 +55,14 @@ int web_session_resolve(struct db *db, const char *token, const char *ip, i64 no
 		return fail(db->fail, E_SUSPENDED, NULL);
 	if (now_us - ret->last_seen_at_us < S_TO_US(WEB_SESSION_TOUCH_S))
 		return 0;
-	return sql_web_session_touch(db, now_us, ip, ret->web_session_id, NULL);
+	return sql_web_session_touch(db,
+		&(struct web_session_touch_in){
+			.last_seen_at_us = now_us,
+			.ip = ip,
+			.web_session_id = ret->web_session_id,
+			.was_seen_at_us = ret->last_seen_at_us,
+		},
+		NULL);
 }
 
 int web_session_end(struct db *db, const char *token)
@@ -63,6 +70,34 @@ int web_session_end(struct db *db, const char *token)
 	struct sha256 hash = token_hash(token);
 
 	return sql_web_session_end(db, (struct sql_bytes){&hash, sizeof(hash)}, NULL);
+}
+
+struct sign_out {
+	const struct web_session_caller_row *session;
+	const struct visitor *visitor;
+	i64 now_us;
+};
+
+/* Once, however many requests ask for it at a time. */
+static int sign_out_apply(struct db *db, void *arg)
+{
+	const struct sign_out *s = arg;
+	u64 n_ended;
+
+	TRY(sql_web_session_revoke(
+		db, s->session->session_public_id, s->session->user_id, &n_ended));
+	if (n_ended == 0)
+		return 0;
+	return audit_add(db, AUDIT_SIGNED_OUT, s->session->user_id, s->session->session_public_id,
+		s->visitor, s->now_us);
+}
+
+int web_session_sign_out(struct db *db, const struct web_session_caller_row *session,
+	const struct visitor *visitor, i64 now_us)
+{
+	struct sign_out s = {session, visitor, now_us};
+
+	return db_tx(db, sign_out_apply, &s);
 }
 
 /* The signature covers what the value does not show: the session, and since when the account asks

@@ -24,6 +24,10 @@ int web_session_resolve(struct db *db, const char *token, const char *ip, i64 no
 /* Ends the session of a cookie's value, if there is one. */
 int web_session_end(struct db *db, const char *token);
 
+/* The same by its owner, and written down. */
+int web_session_sign_out(struct db *db, const struct web_session_caller_row *session,
+	const struct visitor *visitor, i64 now_us);
+
 /* The value of the second factor's cookie: `<user>.<authAt>.<expiresAt>.<signature>`; it is void
  * for another session, and once the second factor was turned off and on again. */
 const char *mfa_cookie_make(struct arena *a, const struct options *options,

@@ -67,10 +67,10 @@ static int read_environment(struct req *r)
 		if (v == NULL)
 			continue;
 		const char **slot = (const char **)(void *)((char *)r + v->offset);
-		if (*slot != NULL)
+		if (*slot != NULL && slot != &r->origin)
 			return fail(
 				r->fail, E_BAD_REQUEST, "The header %s was sent twice.", v->name);
-		*slot = equals + 1;
+		*slot = *slot == NULL ? equals + 1 : "null"; /* two origins are none of ours */
 	}
 	return 0;
 }

@@ -57,6 +57,12 @@ void resp_header(struct req *r, const char *name, const char *value)
 	put_line(r, &r->response.header, name, value);
 }
 
+int resp_methods(struct req *r)
+{
+	resp_header(r, "Allow", r->allow);
+	return resp_empty(r, 204);
+}
+
 void resp_header_kept(struct req *r, const char *name, const char *value)
 {
 	put_line(r, &r->response.kept_header, name, value);

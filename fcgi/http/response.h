@@ -8,6 +8,8 @@
 int resp_json(struct req *r, const struct schema *schema, const void *value);
 /* An answer without body: 204, 304. */
 int resp_empty(struct req *r, int status);
+/* 204 with the methods that the path has: what OPTIONS asks for. */
+int resp_methods(struct req *r);
 /* A body that is written already. It lives in the arena. */
 int resp_text(struct req *r, int status, const char *content_type, const char *body, size_t length);
 /* A JSON answer that is too large to hold: body is its beginning; after the headers, more() writes

@@ -13,8 +13,8 @@ static int serve(struct req *r)
 	TRY(req_parse(r));   /* method, path, headers */
 	TRY(route_find(r));  /* r->route, r->param; 404, 405 */
 	TRY(route_admit(r)); /* what the family refuses outright: foreign origins */
-	if (r->is_options)   /* a preflight; response.c adds what is allowed */
-		return resp_empty(r, 204);
+	if (r->is_options)   /* a preflight; fields.c adds what other origins may */
+		return resp_methods(r);
 	TRY(limit_check_address(r)); /* by r->route->limit, before anything costs; 429 */
 	TRY(auth_check(r));	     /* by r->route->auth; sets r->caller */
 	TRY(limit_check_caller(r));  /* by r->route->limit and r->caller; 429 */

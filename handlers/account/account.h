@@ -60,6 +60,9 @@ HANDLER(account_providers);
 HANDLER(account_session_get);
 HANDLER(account_password_signin);
 HANDLER(account_signout);
+HANDLER(account_signin_page);
+HANDLER(account_error_page);
+HANDLER(account_bad_request);
 HANDLER(account_signup);
 HANDLER(account_password_forgot);
 HANDLER(account_password_reset);
@@ -79,10 +82,14 @@ HANDLER(account_retention);
 #undef HANDLER
 
 SCHEMA_DECLARE(account_csrf);
+SCHEMA_DECLARE(account_providers);
 SCHEMA_DECLARE(account_signin_in);
 SCHEMA_DECLARE(account_signout_in);
 SCHEMA_DECLARE(account_url);
 SCHEMA_DECLARE(account_session);
+SCHEMA_DECLARE(account_signin_page_in);
+SCHEMA_DECLARE(account_error_page_in);
+SCHEMA_DECLARE(account_provider_in);
 SCHEMA_DECLARE(account_signup_in);
 SCHEMA_DECLARE(account_signup);
 SCHEMA_DECLARE(account_forgot_in);

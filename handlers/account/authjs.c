@@ -3,6 +3,7 @@
 
 #include "../../domain/password.h"
 #include "../../domain/password_signin.h"
+#include "../../domain/web_session.h"
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/core/crypto.h"
 #include "../../fcgi/core/email.h"
@@ -42,6 +43,32 @@ static const char *origin_of_site(const struct req *r)
 	return r->worker->options->public_url;
 }
 
+/* An address of this site: where its browser wanted to go, or the site. Others are dropped. */
+static const char *target(struct req *r, const char *wanted)
+{
+	const char *site = origin_of_site(r);
+	size_t length = strlen(site);
+
+	if (wanted == NULL)
+		return site;
+	for (const char *p = wanted; *p != '\0'; p++)
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || *p == '\\')
+			return site;
+	if (wanted[0] == '/' && wanted[1] != '/')
+		return arena_printf(r->arena, "%s%s", site, wanted);
+	if (strncmp(wanted, site, length) == 0 && strchr("/?#", wanted[length]) != NULL)
+		return wanted;
+	return site;
+}
+
+static bool callback_cookie_is_ours(struct req *r)
+{
+	const char *cookie = req_cookie(r, account_callback_cookie(r));
+	const char *url = cookie != NULL ? form_decode(r->arena, cookie, strlen(cookie)) : NULL;
+
+	return url != NULL && target(r, url) == url;
+}
+
 struct account_csrf {
 	const char *csrf_token;
 };
@@ -62,24 +89,41 @@ int account_csrf(struct req *r, const void *in, void *out_)
 				csrf_mac(r, out->csrf_token)),
 			0);
 	}
-	if (req_cookie(r, account_callback_cookie(r)) == NULL)
+	if (!callback_cookie_is_ours(r))
 		resp_cookie(
 			r, account_callback_cookie(r), url_encode(r->arena, origin_of_site(r)), 0);
 	r->response.cache_control = "private, no-cache, no-store";
 	return 0;
 }
 
-int account_providers(struct req *r, const void *in, void *out)
-{
-	const char *site = origin_of_site(r);
-	const char *body = arena_printf(r->arena,
-		"{\"credentials\":{\"id\":\"credentials\",\"name\":\"Credentials\","
-		"\"type\":\"credentials\",\"signinUrl\":\"%s/api/auth/signin/credentials\","
-		"\"callbackUrl\":\"%s/api/auth/callback/credentials\"}}\n",
-		site, site);
+struct account_provider {
+	const char *id, *name, *type, *signin_url, *callback_url;
+};
+SCHEMA(account_provider, STR(account_provider, id, REQUIRED), STR(account_provider, name, REQUIRED),
+	STR(account_provider, type, REQUIRED),
+	STR(account_provider, signin_url, REQUIRED, .json = "signinUrl"),
+	STR(account_provider, callback_url, REQUIRED, .json = "callbackUrl"));
 
-	(void)in, (void)out;
-	return resp_text(r, 200, "application/json; charset=utf-8", body, strlen(body));
+struct account_providers {
+	struct account_provider *credentials;
+};
+SCHEMA(account_providers, OBJECT(account_providers, credentials, account_provider, REQUIRED));
+
+int account_providers(struct req *r, const void *in, void *out_)
+{
+	struct account_providers *out = out_;
+	const char *site = origin_of_site(r);
+
+	(void)in;
+	out->credentials = arena_new(r->arena, struct account_provider);
+	*out->credentials = (struct account_provider){
+		.id = "credentials",
+		.name = "Credentials",
+		.type = "credentials",
+		.signin_url = arena_printf(r->arena, "%s/api/auth/signin/credentials", site),
+		.callback_url = arena_printf(r->arena, "%s/api/auth/callback/credentials", site),
+	};
+	return 0;
 }
 
 struct account_session_user {
@@ -150,24 +194,6 @@ static int go(struct req *r, const char *url, struct account_url *out)
 	return 0;
 }
 
-/* An address of this site: where its browser wanted to go, or the site. Others are dropped. */
-static const char *target(struct req *r, const char *wanted)
-{
-	const char *site = origin_of_site(r);
-	size_t length = strlen(site);
-
-	if (wanted == NULL)
-		return site;
-	for (const char *p = wanted; *p != '\0'; p++)
-		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || *p == '\\')
-			return site;
-	if (wanted[0] == '/' && wanted[1] != '/')
-		return arena_printf(r->arena, "%s%s", site, wanted);
-	if (strncmp(wanted, site, length) == 0 && strchr("/?#", wanted[length]) != NULL)
-		return wanted;
-	return site;
-}
-
 static const char *error_url(struct req *r, const char *error)
 {
 	return arena_printf(r->arena, "%s/signin?error=%s", origin_of_site(r), error);
@@ -225,27 +251,61 @@ struct account_signout_in {
 SCHEMA(account_signout_in, STR(account_signout_in, csrf_token, .max = 200, .json = "csrfToken"),
 	STR(account_signout_in, callback_url, .max = URL_MAX, .json = "callbackUrl"));
 
-static int signout_apply(struct db *db, void *arg)
-{
-	struct req *r = arg;
-	const char *token = req_cookie(r, account_session_cookie(r));
-	struct visitor visitor = req_visitor(r);
-
-	if (token != NULL)
-		TRY(web_session_end(db, token));
-	if (account_caller(r) == NULL)
-		return 0;
-	return audit_add(db, AUDIT_SIGNED_OUT, r->caller.user_id, NULL, &visitor, r->now_us);
-}
-
 int account_signout(struct req *r, const void *in_, void *out)
 {
 	const struct account_signout_in *in = in_;
+	const struct account_caller *caller = account_caller(r);
+	struct visitor visitor = req_visitor(r);
 
 	if (!csrf_fits(r, in->csrf_token))
 		return go(r, error_url(r, "MissingCSRF"), out);
-	TRY(db_tx(&r->db, signout_apply, r));
+	if (caller != NULL && caller->web != NULL)
+		TRY(web_session_sign_out(&r->db, caller->web, &visitor, r->now_us));
 	resp_cookie_clear(r, account_session_cookie(r));
 	resp_cookie_clear(r, r->worker->options->account_mfa_cookie);
 	return go(r, target(r, in->callback_url), out);
+}
+
+struct account_signin_page_in {
+	const char *callback_url;
+};
+SCHEMA(account_signin_page_in,
+	STR(account_signin_page_in, callback_url, QUERY, .max = URL_MAX, .json = "callbackUrl"));
+
+int account_signin_page(struct req *r, const void *in_, void *out)
+{
+	const struct account_signin_page_in *in = in_;
+
+	(void)out;
+	return resp_redirect(
+		r, arena_printf(r->arena, "%s/signin?callbackUrl=%s", origin_of_site(r),
+			   url_encode(r->arena, target(r, in->callback_url))));
+}
+
+struct account_error_page_in {
+	const char *error;
+};
+SCHEMA(account_error_page_in, STR(account_error_page_in, error, QUERY, .max = 100));
+
+int account_error_page(struct req *r, const void *in_, void *out)
+{
+	const struct account_error_page_in *in = in_;
+	const char *error = in->error != NULL ? in->error : "Default";
+
+	(void)out;
+	return resp_redirect(r, error_url(r, url_encode(r->arena, error)));
+}
+
+struct account_provider_in {
+	const char *provider;
+};
+SCHEMA(account_provider_in, STR(account_provider_in, provider, REQUIRED, PATH, .max = 200));
+
+/* An action or a method that there is not: a bare JSON string, as Auth.js says it. */
+int account_bad_request(struct req *r, const void *in, void *out)
+{
+	static const char text[] = "\"Bad request.\"\n";
+
+	(void)in, (void)out;
+	return resp_text(r, 400, "application/json; charset=utf-8", text, sizeof(text) - 1);
 }

@@ -19,8 +19,9 @@ INSERT INTO web_session (public_id, user_id, token_hash, auth_at_us, last_seen_a
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- web_session_touch :exec
--- in:  last_seen_at_us i64, ip str(45), web_session_id u64
-UPDATE web_session SET last_seen_at_us = ?, ip = ? WHERE web_session_id = ?;
+-- Of many uses at a time, one is written down.
+-- in:  last_seen_at_us i64, ip str(45), web_session_id u64, was_seen_at_us i64
+UPDATE web_session SET last_seen_at_us = ?, ip = ? WHERE web_session_id = ? AND last_seen_at_us = ?;
 
 -- web_session_list :many
 -- The live ones of a user, the most recent first.

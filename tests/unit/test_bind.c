@@ -34,8 +34,9 @@ static const struct route routes[] = {
 	ROUTE(POST, "/form", NONE, NONE, FORM, NULL, IN(needy), NO_OUT, 200, "Form"),
 	ROUTE(GET, "/query", NONE, NONE, 0, NULL, IN(query_only), NO_OUT, 200, "Query"),
 	ROUTE(POST, "/none", NONE, NONE, 0, NULL, NO_IN, NO_OUT, 200, "Nothing"),
+	ROUTE(POST, "/both", NONE, NONE, FORM_OR_JSON, NULL, IN(needy), NO_OUT, 200, "Either"),
 };
-enum { JSON_ROUTE, FORM_ROUTE, QUERY_ROUTE, NO_INPUT };
+enum { JSON_ROUTE, FORM_ROUTE, QUERY_ROUTE, NO_INPUT, EITHER_ROUTE };
 
 #define JSON_TYPE "application/json"
 #define FORM_TYPE "application/x-www-form-urlencoded"
@@ -107,6 +108,21 @@ static const struct {
 		"form:required"},
 	{"bytes that are no UTF-8", FORM_ROUTE, NULL, "q=1", FORM_TYPE, "form=\xff",
 		E_INVALID_FIELD, "form:encoding form:required"},
+
+	{"either, a form", EITHER_ROUTE, NULL, "q=1", FORM_TYPE, "form=a+b", 0,
+		"{\"q\":\"1\",\"form\":\"a b\"}"},
+	{"either, a form with charset", EITHER_ROUTE, NULL, "q=1", FORM_TYPE "; charset=UTF-8",
+		"form=a", 0, "{\"q\":\"1\",\"form\":\"a\"}"},
+	{"either, JSON", EITHER_ROUTE, NULL, "q=1", JSON_TYPE, "{\"form\":\"a\"}", 0,
+		"{\"q\":\"1\",\"form\":\"a\"}"},
+	{"either, JSON that says it is a form", EITHER_ROUTE, NULL, "q=1", FORM_TYPE,
+		"{\"form\":\"a\"}", E_INVALID_CODE, "form:required"},
+	{"either, a form that says it is JSON", EITHER_ROUTE, NULL, "q=1", JSON_TYPE, "form=a",
+		E_INVALID_JSON, ""},
+	{"either, but of another type", EITHER_ROUTE, NULL, "q=1", "text/plain", "form=a",
+		E_UNSUPPORTED_MEDIA_TYPE, ""},
+	{"either, but nothing", EITHER_ROUTE, NULL, "q=1", FORM_TYPE, "", E_INVALID_CODE,
+		"form:required"},
 
 	{"a body that nobody asked for is not read", QUERY_ROUTE, NULL, "q=1", "text/x", "{{{", 0,
 		"{\"q\":\"1\"}"},

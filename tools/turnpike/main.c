@@ -51,7 +51,9 @@ static const struct command {
 	{"release", command_release, true,
 		"release add|list|pause|resume|rollout: builds of the IDE"},
 	{"routes", command_routes, false,
-		"routes: family, method and path of every route, tab-separated"},
+		"routes [--all]: family, method and path of every route, tab-separated; or, of "
+		"hidden "
+		"ones too, also who may call it, which pool serves it, its limit and its flags"},
 	{"user", command_user, true,
 		"user add|suspend|resume EMAIL: who has an account and may use it"},
 };
@@ -100,15 +102,40 @@ int command_usage(const char *usage)
 	return EXIT_USAGE;
 }
 
+/* What decides who gets through, for tests that ask every door. */
+static void print_gate(const struct family *family, const struct route *route)
+{
+	static const struct {
+		unsigned flag;
+		const char *name;
+	} flags[] = {{MFA_EXEMPT, "mfa_exempt"}, {OPERATOR, "operator"}, {HIDDEN, "hidden"},
+		{STREAM, "stream"}, {PAGE, "page"}};
+	const char *comma = "";
+
+	printf("\t%s\t%s\t%s\t", auth_table[route->auth].name,
+		pool_names[route_pool(family, route)], limit_table[route->limit].name);
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+		if ((route->flags & flags[i].flag) != 0) {
+			printf("%s%s", comma, flags[i].name);
+			comma = ",";
+		}
+}
+
 int command_routes(struct command_context *c, int argc, char **argv)
 {
-	(void)c, (void)argc, (void)argv;
+	bool all = has_flag(argc, argv, "--all");
+
+	(void)c;
 	for (size_t f = 0; families[f] != NULL; f++)
 		for (size_t i = 0; i < families[f]->n_routes; i++) {
 			const struct route *route = &families[f]->route[i];
-			if ((route->flags & HIDDEN) == 0)
-				printf("%s\t%s\t%s\n", families[f]->name,
-					method_names[route->method], route->path);
+			if ((route->flags & HIDDEN) != 0 && !all)
+				continue;
+			printf("%s\t%s\t%s", families[f]->name, method_names[route->method],
+				route->path);
+			if (all)
+				print_gate(families[f], route);
+			putchar('\n');
 		}
 	return EXIT_FINE;
 }

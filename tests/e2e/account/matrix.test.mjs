@@ -1,0 +1,218 @@
+// Every route of every family asked with every kind of credential in every state and place (F-37, F-95, A-22, A-34). The
+// routes and what they ask for come from the tables (`turnpike routes --all`); who may come in without proof is a list
+// here, so that opening a door takes two people. Routes that change something are asked with bodies that are no JSON:
+// they fail after the door, not at it; those without a body get somebody of their own each time.
+import assert from "node:assert/strict";
+import http from "node:http";
+import { after, before, test } from "node:test";
+import { URL_BASE, ownStack, request, sql, turnpike } from "../support.mjs";
+import { person } from "./browser.mjs";
+import { STATES, carried, carriersOf, credential, garbage } from "./credentials.mjs";
+
+const PORT = Number(new URL(URL_BASE).port) + 64;
+const CRON_SECRET = "cron-0123456789abcdef";
+
+// Whoever has nothing to show may call these, and no others.
+const OPEN = `
+  GET /api/v2/health
+  GET /api/billing/v2/catalog
+  GET /api/counter/founding
+  GET /api/v2/status/public
+  POST /api/auth/request-code
+  POST /api/auth/verify
+  POST /api/auth/exchange
+  GET /api/auth/oauth/{provider}/start
+  GET /api/auth/oauth/{provider}/callback
+  GET /api/update/{platform}/{quality}/{commit}
+  GET /api/auth/csrf
+  POST /api/auth/csrf
+  GET /api/auth/providers
+  POST /api/auth/providers
+  GET /api/auth/session
+  POST /api/auth/session
+  GET /api/auth/signin
+  POST /api/auth/signin
+  GET /api/auth/signin/credentials
+  POST /api/auth/signin/credentials
+  GET /api/auth/signin/{provider}
+  POST /api/auth/signin/{provider}
+  GET /api/auth/error
+  POST /api/auth/error
+  GET /api/auth/callback/credentials
+  POST /api/auth/callback/credentials
+  GET /api/auth/callback/{provider}
+  POST /api/auth/callback/{provider}
+  GET /api/auth/signout
+  POST /api/auth/signout (account)
+  GET /v1/models
+  GET /v1/models/tiers/{tier}
+  GET /v1/models/{model_id}
+  GET /v1/catalog/manifest
+  GET /v1/catalog/plans
+  GET /v1/catalog/models
+  GET /v1/catalog/addon-credit-packs
+  GET /v1/account/tiers
+  GET /health
+  GET /health/ready
+  GET /health/detailed
+  GET /metrics
+  POST /v1/telemetry
+  POST /v1/feedback`;
+// A credential whose second factor is pending may call these of the others.
+const WITHOUT_SECOND_FACTOR = `
+  GET /api/auth/session
+  POST /api/auth/session
+  POST /api/auth/signout (account)`;
+// An IDE token may not call these, though it may call their neighbours.
+const FOR_PEOPLE = ``;
+
+const list = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean).sort();
+const nameOf = (route, routes) => `${route.method} ${route.template}${routes.some((r) => r !== route && r.method === route.method && r.template === route.template) && route.family === "account" ? " (account)" : ""}`;
+
+let stack, routes, victim, spends;
+const agent = new http.Agent({ keepAlive: true, maxSockets: 24 });
+
+async function tableOfRoutes() {
+  const { stdout } = await turnpike(["routes", "--all"], stack.state);
+  return stdout.trimEnd().split("\n").map((line) => line.split("\t"))
+    .map(([family, method, template, auth, pool, limit, flags]) => ({ family, method, template, auth, pool, limit, flags: flags.split(",") }))
+    .filter((route) => route.family !== "sandbox");
+}
+
+before(async () => {
+  stack = await ownStack({ port: PORT, limits: "dry-run", settings: (conf) => conf.replace(/^\[limits\]$/m,
+    `[account]\ncron_secret = ${CRON_SECRET}\n\n[pool.core]\nprocesses = 2\n\n[pool.auth]\nprocesses = 2\n\n[limits]`) });
+  routes = await tableOfRoutes();
+  const { body: document } = await request("GET", `${stack.url}/.well-known/openapi.json`, { check: false });
+  spends = (route) => route.method !== "GET" && !document.paths[route.template]?.[route.method.toLowerCase()]?.requestBody;
+  victim = await person({ state: stack.state, name: "Victoria Other-Tenant", password: false });
+  victim.session = await credential("session", "live", { stack, user: victim });
+  victim.ide = await credential("ide", "live", { stack, user: victim });
+});
+after(() => { agent.destroy(); return stack?.down(); });
+
+// --- What the tables say shall happen ---------------------------------------------------------------------------------
+
+// Whether a kind of route knows this kind of credential where it is: "known", "anonymous" (it is not looked at) or "bad".
+function taken(auth, { kind, carrier, headers }) {
+  const hasBearer = "Authorization" in headers;
+  switch (auth) {
+  case "NONE":
+    return "anonymous";
+  case "SESSION":
+    return kind === "session" && hasBearer ? "known" : "bad";
+  case "ACCOUNT":
+  case "ACCOUNT_OPTIONAL":
+    if ((kind === "session" && carrier === "bearer") || (kind === "web" && carrier === "cookie")) return "known";
+    return auth === "ACCOUNT" ? "bad" : "anonymous";
+  case "BEARER":
+  case "HUMAN":
+  case "OPTIONAL":
+    if (hasBearer && carrier === "bearer" && ["session", "ide", "jwt"].includes(kind)) return "known";
+    return auth === "OPTIONAL" && !hasBearer ? "anonymous" : "bad";
+  case "ANTHROPIC":
+    return ["session", "ide"].includes(kind) && carrier !== "cookie" ? "known" : "bad";
+  default:
+    throw new Error(`a kind of authentication that this test does not know: ${auth}`);
+  }
+}
+
+function expected(route, cell) {
+  const how = taken(route.auth, cell);
+  if (how === "anonymous") return "in";
+  if (how === "bad" || ["revoked", "expired", "deleted"].includes(cell.state)) return route.auth === "ACCOUNT_OPTIONAL" ? "in" : "unauthorized";
+  if (cell.state === "suspended") return "suspended";
+  if (route.auth === "HUMAN" && cell.kind === "ide") return "human";
+  if (cell.state === "pending" && !route.flags.includes("mfa_exempt")) return "second factor";
+  return "in";
+}
+
+const SAYS = { suspended: /suspended/, human: /IDE token may not/, "second factor": /second factor/ };
+
+function met(route, { status, text }) {
+  if (status === 401) return "unauthorized";
+  if (status === 403) for (const [outcome, words] of Object.entries(SAYS)) if (words.test(text)) return outcome;
+  return "in";
+}
+
+// --- Asking -----------------------------------------------------------------------------------------------------------
+
+// Two families with one path: the account family has who comes with its cookie and without Authorization.
+function isAsked(route, cell) {
+  const twin = routes.find((r) => r !== route && r.method === route.method && r.template === route.template);
+  const claimed = /authjs\./.test(cell.headers.Cookie ?? "") && !("Authorization" in cell.headers);
+  return !twin || (route.family === "account") === claimed;
+}
+
+// The victim's own ids, and else what is harmless.
+const PARAMETERS = () => ({ session_id: victim.sessionId, device_id: victim.ideId, token_id: victim.ideId, provider: "nobody", platform: "linux-x64", quality: "stable", commit: "0".repeat(40), tier: "free", model_id: "sandbox-chat" });
+
+async function ask(route, cell) {
+  const parameters = PARAMETERS();
+  const path = route.template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(parameters[name] ?? "x"));
+  const body = route.method === "GET" ? undefined : "{";
+  return request(route.method, stack.url + path, { headers: cell.headers, body, agent, check: !route.flags.includes("hidden") && isDocumented(route) });
+}
+
+// The document shows the first of two families with one path.
+const isDocumented = (route) => route.template !== "/api/auth/session" /* null has no schema */ && !(route.family === "account" && routes.some((r) => r !== route && r.method === route.method && r.template === route.template));
+
+// All at once, but not more than there are sockets.
+async function each(items, run) {
+  const queue = items.values();
+  await Promise.all(Array.from({ length: 24 }, async () => { for (const item of queue) await run(item); }));
+}
+
+const withoutId = (text) => text.replace(/"request_?id":\s*"[^"]*"/gi, "").replace(/req_[A-Za-z0-9]{24}/g, "");
+
+// --- Tests ------------------------------------------------------------------------------------------------------------
+
+test("who may come in without a credential, or without its second factor, is written down twice", () => {
+  const named = (filter) => routes.filter(filter).map((route) => nameOf(route, routes)).sort();
+  assert.deepEqual(named((r) => ["NONE", "OPTIONAL", "ACCOUNT_OPTIONAL"].includes(r.auth)), list(OPEN));
+  assert.deepEqual(named((r) => r.flags.includes("mfa_exempt")), list(WITHOUT_SECOND_FACTOR));
+  assert.deepEqual(named((r) => r.auth === "HUMAN"), list(FOR_PEOPLE));
+});
+
+test("every route, every kind of credential, every state", async (t) => {
+  [[victim.sessionId]] = await sql(`SELECT public_id FROM session WHERE user_id = ${victim.id}`, stack.state);
+  [[victim.ideId]] = await sql(`SELECT public_id FROM ide_token WHERE user_id = ${victim.id}`, stack.state);
+  const states = ["session", "web", "ide", "jwt"].flatMap((kind) => STATES.map((state) => [kind, state]));
+  const shared = (await Promise.all(states.map(([kind, state]) => credential(kind, state, { stack })))).filter(Boolean);
+  const known = shared.flatMap((one) => carriersOf(one.kind).map((carrier) => carried(one, carrier)));
+  const web = shared.find((one) => one.kind === "web" && one.state === "live");
+  const both = { kind: "garbage", state: "none", carrier: "a live cookie, and a bad bearer", headers: { ...carried(web, "cookie").headers, Authorization: `Bearer cgx_${"x".repeat(43)}` } };
+  const cells = [{ kind: "nothing", state: "none", carrier: "", headers: {} }, ...known, ...await garbage(CRON_SECRET), both];
+  const asked = routes.flatMap((route) => cells.filter((cell) => isAsked(route, cell)).map((cell) => ({ route, cell })));
+  const before = await rowsOf(victim.id), wrong = [], refusals = new Map(), counts = {};
+
+  await each(asked, async ({ route, cell }) => {
+    const own = spends(route) && taken(route.auth, cell) === "known" && expected(route, cell) === "in" ? carried(await credential(cell.kind, cell.state, { stack }), cell.carrier) : cell;
+    const answer = await ask(route, own), should = expected(route, cell), is = met(route, answer);
+    const name = `${route.method} ${route.template} [${route.auth}], ${cell.kind} ${cell.state} as ${cell.carrier}`;
+    counts[is] = (counts[is] ?? 0) + 1;
+    if (is !== should) wrong.push(`${name}: ${is} instead of ${should}: ${answer.status} ${answer.text.slice(0, 120)}`);
+    if (answer.status >= 500 && answer.status !== 503) wrong.push(`${name}: ${answer.status} ${answer.text.slice(0, 120)}`);
+    for (const canary of [victim.email, victim.name, victim.publicId, victim.session.text, victim.ide.text])
+      if (answer.text.includes(canary)) wrong.push(`${name}: shows another tenant's ${canary}`);
+    if (cell.headers.Authorization?.length > 12 && answer.text.includes(cell.headers.Authorization.slice(8))) wrong.push(`${name}: echoes the token`);
+    if (is !== "in") {
+      const key = `${route.family} ${is}`, body = withoutId(answer.text);
+      refusals.set(key, (refusals.get(key) ?? new Map()).set(body, name));
+    }
+  });
+
+  t.diagnostic(`${asked.length} cells: ${routes.length} routes, ${cells.length} credentials; ${JSON.stringify(counts)}`);
+  assert.deepEqual(wrong, [], `${wrong.length} of ${asked.length}\n${wrong.slice(0, 40).join("\n")}\n`);
+  for (const [key, bodies] of refusals) assert.equal(bodies.size, 1, `${key}: one body for all reasons\n${[...bodies].join("\n")}`);
+  assert.deepEqual(await rowsOf(victim.id), before, "nobody has touched another tenant's rows");
+  for (const outcome of ["in", "unauthorized", "suspended", "second factor"]) assert.ok(counts[outcome] > 20, outcome);
+});
+
+// Everything in the database that has somebody's id.
+async function rowsOf(user) {
+  const tables = (await sql(`SELECT table_name FROM information_schema.columns WHERE table_schema = 'turnpike' AND column_name = 'user_id' ORDER BY 1`, stack.state)).flat();
+  const rows = {};
+  for (const table of tables) rows[table] = await sql(`SELECT * FROM \`${table}\` WHERE user_id = ${user} ORDER BY 1`, stack.state);
+  return rows;
+}
