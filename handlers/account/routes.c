@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../domain/password.h"
+#include "../../fcgi/core/log.h"
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/request.h"
 #include "../../fcgi/http/route.h"
@@ -30,7 +31,14 @@ static const struct route routes[] = {
 
 static int start(const struct worker *worker, char *why, size_t why_size)
 {
-	if (worker->pool != POOL_AUTH || password_start(worker->options))
+	const char *cut;
+
+	if (worker->pool != POOL_AUTH)
+		return 0;
+	password_room(worker->options, password_cores(), &cut);
+	if (cut != NULL)
+		LOG(WARN, "hashing_cut", LOG_TEXT("why", cut));
+	if (password_start(worker->options))
 		return 0;
 	snprintf(why, why_size,
 		"no threads or memory to hash passwords in (%s): lower [account] hashes",
