@@ -11,12 +11,13 @@
  */
 enum {
 	ENOUGH = 250,
-	GLUE_WORD = 50, /* you, my, the: few, and everywhere */
+	GLUE_WORD = 50, /* you, my, 147: few, and everywhere */
 	WORD = 85,
 	WHOLE_WORD = 130, /* long ones, which people take as they are */
 	RUN = 50,	  /* aaaa */
 	SEQUENCE = 50,	  /* 1234, dcba */
-	WALK = 60,	  /* qwer, 1qaz, 147: keys side by side */
+	WALK = 60,	  /* qwer, 1qaz: keys side by side */
+	TURN = 25,
 	YEAR = 60,
 	DIGIT = 33,
 	LETTER = 47,
@@ -47,11 +48,10 @@ struct text {
 	size_t n;
 };
 
-/* Neighbours on a keyboard, row below row, each shifted by half a key; and on a number block. */
+/* Neighbours on a keyboard, row below row, each shifted by half a key. */
 static const char *const keyboard[] = {
 	"`1234567890-=", " qwertyuiop[]\\", " asdfghjkl;'", " zxcvbnm,./"};
 static const char *const azerty[] = {" 1234567890", " azertyuiop", " qsdfghjklm", " wxcvbn"};
-static const char *const number_block[] = {"789", "456", "123", "0"};
 
 static bool find_key(const char *const *rows, size_t n_rows, char c, int *ret_row, int *ret_column)
 {
@@ -66,25 +66,21 @@ static bool find_key(const char *const *rows, size_t n_rows, char c, int *ret_ro
 	return false;
 }
 
-static int distance(int a, int b)
-{
-	return a < b ? b - a : a - b;
-}
+struct direction {
+	int row, column;
+};
 
-static bool side_by_side(const char *const *rows, size_t n_rows, char a, char b)
+/* Whether keys are side by side, and which way it goes from a to b. */
+static bool side_by_side(
+	const char *const *rows, size_t n_rows, char a, char b, struct direction *ret)
 {
 	int row_a, row_b, column_a, column_b;
 
-	return a != b && find_key(rows, n_rows, a, &row_a, &column_a) &&
-	       find_key(rows, n_rows, b, &row_b, &column_b) && distance(row_a, row_b) <= 1 &&
-	       distance(column_a, column_b) <= 1;
-}
-
-static bool is_step(char a, char b)
-{
-	return side_by_side(keyboard, ARRAY_LEN(keyboard), a, b) ||
-	       side_by_side(azerty, ARRAY_LEN(azerty), a, b) ||
-	       side_by_side(number_block, ARRAY_LEN(number_block), a, b);
+	if (a == b || !find_key(rows, n_rows, a, &row_a, &column_a) ||
+		!find_key(rows, n_rows, b, &row_b, &column_b))
+		return false;
+	*ret = (struct direction){row_b - row_a, column_b - column_a};
+	return ret->row >= -1 && ret->row <= 1 && ret->column >= -1 && ret->column <= 1;
 }
 
 static bool is_digit(char c)
@@ -111,12 +107,6 @@ static bool always(char a, char b, int by)
 	return a == b;
 }
 
-static bool walks(char a, char b, int by)
-{
-	(void)by;
-	return is_step(a, b);
-}
-
 static bool looks_like(char c, char letter)
 {
 	static const char *const leet[26] = {['a' - 'a'] = "@4",
@@ -133,12 +123,15 @@ static bool looks_like(char c, char letter)
 	return c == letter || (others != NULL && strchr(others, c) != NULL);
 }
 
-static bool starts_with_word(const char *p, size_t n, const char *word, size_t length)
+/* The word's length, or 0. */
+static size_t starts_with_word(const char *p, size_t n, const char *word)
 {
-	for (size_t i = 0; i < length; i++)
+	size_t i = 0;
+
+	for (; word[i] != '\0'; i++)
 		if (i == n || !looks_like(p[i], word[i]))
-			return false;
-	return true;
+			return 0;
+	return i;
 }
 
 static int character_cost(char c)
@@ -171,11 +164,29 @@ static void offer_steps(
 	}
 }
 
+/* From key to key; each turn is one more thing to guess. */
+static void offer_walks(
+	const struct text *t, int *least, size_t from, const char *const *rows, size_t n_rows)
+{
+	struct direction now, before = {0, 0};
+	int cost = WALK;
+
+	for (size_t end = from + 1; end < t->n; end++) {
+		if (!side_by_side(rows, n_rows, t->c[end - 1], t->c[end], &now))
+			return;
+		if (end > from + 1 && (now.row != before.row || now.column != before.column))
+			cost += TURN;
+		before = now;
+		if (end + 1 - from >= PART_MIN)
+			offer(least, from, end + 1 - from, cost);
+	}
+}
+
 static void offer_words(const struct text *t, int *least, size_t from)
 {
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		size_t length = strlen(words[i].text);
-		if (starts_with_word(t->c + from, t->n - from, words[i].text, length))
+		size_t length = starts_with_word(t->c + from, t->n - from, words[i].text);
+		if (length > 0)
 			offer(least, from, length, words[i].cost);
 	}
 }
@@ -200,7 +211,8 @@ static int cost_of(const struct text *t)
 		offer_steps(t, least, i, always, 0, 2, RUN);
 		offer_steps(t, least, i, follows, 1, PART_MIN, SEQUENCE);
 		offer_steps(t, least, i, follows, -1, PART_MIN, SEQUENCE);
-		offer_steps(t, least, i, walks, 0, PART_MIN, WALK);
+		offer_walks(t, least, i, keyboard, ARRAY_LEN(keyboard));
+		offer_walks(t, least, i, azerty, ARRAY_LEN(azerty));
 		offer_year(t, least, i);
 		offer_words(t, least, i);
 	}

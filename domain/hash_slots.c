@@ -94,9 +94,11 @@ static void *slot_main(void *arg)
 {
 	struct slot *me = arg;
 	struct hash_slots *s = me->slots;
+	id_t me_id = (id_t)gettid();
 	struct job *job;
 
-	setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS); /* Linux: of this thread alone */
+	/* On Linux this is the thread's, not the process's. */
+	setpriority(PRIO_PROCESS, me_id, getpriority(PRIO_PROCESS, me_id) + NICENESS);
 	pthread_mutex_lock(&s->mutex);
 	while (!s->is_stopping) {
 		job = take_job(s);

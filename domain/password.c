@@ -31,28 +31,35 @@ static unsigned min_of(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
+static const char *cut(const struct options *o, struct password_room room)
+{
+	if (o->pool_auth_threads == 1)
+		return "[pool.auth] threads = 1: while a password is hashed, nobody can sign in; "
+		       "give the pool 8 or more";
+	if (o->account_hashes > (i64)room.hashes)
+		return "[account] hashes would take the pool's threads from all other ways of "
+		       "signing in, so fewer run at a time: raise [pool.auth] threads";
+	if (o->account_hash_queue > (i64)room.waiting)
+		return "[account] hash_queue would take the pool's threads from all other ways of "
+		       "signing in, so fewer may wait: raise [pool.auth] threads";
+	return NULL;
+}
+
 struct password_room password_room(const struct options *o, unsigned cores, const char **ret_why)
 {
-	unsigned threads = (unsigned)o->pool_auth_threads;
+	unsigned threads = (unsigned)o->pool_auth_threads, queue = (unsigned)o->account_hash_queue;
 	unsigned processes = o->pool_auth_processes > 1 ? (unsigned)o->pool_auth_processes : 1;
-	unsigned others = (threads + 3) / 4;
-	unsigned most = threads > others ? threads - others : 1;
-	unsigned asked = o->account_hashes > 0 ? (unsigned)o->account_hashes
-					       : (cores + processes - 1) / processes;
-	struct password_room room = {.hashes = min_of(asked, most)};
+	unsigned most = threads - (threads + 3) / 4; /* a quarter is the others' */
+	struct password_room room = {.hashes = (unsigned)o->account_hashes};
 
-	room.waiting = min_of((unsigned)o->account_hash_queue, most - room.hashes);
-	*ret_why = NULL;
-	if (threads == 1)
-		*ret_why = "[pool.auth] threads = 1: while a password is hashed, nobody can sign "
-			   "in; give the pool 8 or more";
-	else if (o->account_hashes > (i64)room.hashes)
-		*ret_why = "[account] hashes would take the pool's threads from all other ways of "
-			   "signing in: raise [pool.auth] threads, or fewer passwords are hashed "
-			   "at a time";
-	else if (o->account_hash_queue > (i64)room.waiting)
-		*ret_why = "[account] hash_queue would take the pool's threads from all other ways "
-			   "of signing in: raise [pool.auth] threads, or fewer passwords wait";
+	if (most == 0)
+		most = 1;
+	if (room.hashes == 0)
+		room.hashes = min_of(
+			(cores + processes - 1) / processes, most > queue ? most - queue : 1);
+	room.hashes = min_of(room.hashes, most);
+	room.waiting = min_of(queue, most - room.hashes);
+	*ret_why = cut(o, room);
 	return room;
 }
 

@@ -47,6 +47,9 @@ static struct window_answer hit(
 
 	if (row->kind == LIMIT_SLIDING)
 		return window_hit(windows, key, length, row->count, row->window_s, r->now_us);
+	if (row->kind == LIMIT_BUCKET)
+		return window_hit_bucket(
+			windows, key, length, row->count, row->window_s, r->now_us);
 	struct window_answer answer =
 		window_hit_fixed(windows, key, length, row->count, row->window_s, r->now_us);
 	r->rate = (struct rate){row, answer.remaining, answer.reset_s};
@@ -84,11 +87,17 @@ int limit_hit_address(struct req *r, enum limit_id limit)
 
 void limit_undo_address(struct req *r, enum limit_id limit)
 {
+	const struct limit_row *row = &limit_table[limit];
 	unsigned char key[16], full[KEY_MAX];
 	size_t length = 0;
 
-	if (r->remote_addr != NULL && ip_key(r->remote_addr, key, &length))
-		window_undo(r->worker->windows, full, full_key(limit, key, length, full));
+	if (r->remote_addr == NULL || !ip_key(r->remote_addr, key, &length))
+		return;
+	length = full_key(limit, key, length, full);
+	if (row->kind == LIMIT_BUCKET)
+		window_undo_bucket(r->worker->windows, full, length, row->count, row->window_s);
+	else
+		window_undo(r->worker->windows, full, length);
 }
 
 int limit_hit_pair(struct req *r, enum limit_id limit, const char *key)

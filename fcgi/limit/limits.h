@@ -14,14 +14,15 @@ enum limit_id {
 
 enum limit_key { LIMIT_KEY_IP, LIMIT_KEY_USER, LIMIT_KEY_EMAIL, LIMIT_KEY_OTHER };
 
-enum limit_kind { LIMIT_SLIDING, LIMIT_FIXED };
+enum limit_kind { LIMIT_SLIDING, LIMIT_FIXED, LIMIT_BUCKET };
 
 enum limit_where { LIMIT_AT_NOWHERE, LIMIT_AT_NGINX, LIMIT_AT_WORKER, LIMIT_AT_BOTH };
 
 struct limit_row {
 	const char *name;
 	enum limit_key key;
-	i64 count, window_s; /* at most count in any (or each, by kind) window_s seconds */
+	i64 count, window_s; /* at most count in any (or each, by kind) window_s seconds; a bucket
+				of count that fills up in window_s */
 	enum limit_kind kind;
 	enum limit_where where;
 	const char *text;

@@ -27,9 +27,11 @@ union shard_extent {
 	};
 };
 
-/* The hits of a window that began at start_ms; one word, so that it is always whole. */
+/* The hits of a window that began at start_ms, or when a bucket will be full; one word, so that it
+ * is always whole. */
 union shard_count {
 	u64 word;
+	i64 full_at_ns;
 	struct {
 		u64 start_ms : 44, n : 20;
 	};

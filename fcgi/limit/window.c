@@ -1,5 +1,5 @@
-/* Exact windows shared by processes, sliding or fixed: the file, its locks, and what a hit means.
- * The keys and times within a shard belong to shard.c. */
+/* Windows and buckets shared by processes: the file, its locks, and what a hit means. The keys and
+ * times within a shard belong to shard.c. */
 #include "window.h"
 
 #include <errno.h>
@@ -14,16 +14,9 @@
 #include "../core/crypto.h"
 #include "../core/mapped.h"
 #include "shard.h"
+#include "window_word.h"
 
-enum { WINDOW_VERSION = 2, SHARDS_MAX = 64, SHARD_KEYS_MIN = 64, LINE = 64 };
-
-/* Hits wait for the shard's lock with a time read before it. What is earlier than the newest hit by
- * no more than this was overtaken on its way; by more, the clock was set back. */
-enum { OVERTAKEN_US = 100 * US_PER_MS };
-
-/* What the parts of a count hold (union shard_count). */
-enum { FIXED_HITS_MAX = (1 << 20) - 1 };
-#define FIXED_START_MAX_MS ((1ULL << 44) - 1)
+enum { WINDOW_VERSION = 3, SHARDS_MAX = 64, SHARD_KEYS_MIN = 64, LINE = 64 };
 
 /* Everything but `seed` and `ready` is the layout: a file where it differs is another's. */
 struct window_head {
@@ -259,44 +252,44 @@ struct window_answer window_hit(struct window_map *map, const void *key, size_t 
 	return answer;
 }
 
-/* A window ends by its age, and where the clock was set back before its start. */
-static struct window_answer hit_fixed(struct shard_slot *k, i64 count, i64 window_s, i64 now_us)
-{
-	i64 now_ms = now_us / US_PER_MS, window_ms = window_s * 1000;
-	i64 age_ms = now_ms - (i64)k->count.start_ms;
-	union shard_count next = k->count;
-
-	if (next.n == 0 || age_ms >= window_ms || age_ms < -OVERTAKEN_US / US_PER_MS) {
-		next = (union shard_count){.start_ms = (u64)now_ms & FIXED_START_MAX_MS, .n = 0};
-		age_ms = 0;
-	} else if (age_ms < 0) {
-		age_ms = 0;
-	}
-	if (next.n < FIXED_HITS_MAX)
-		next.n++;
-	shard_set_count(k, next);
-	i64 left_s = (window_ms - age_ms + 999) / 1000;
-	bool admitted = (i64)next.n <= count;
-	return (struct window_answer){
-		.admitted = admitted,
-		.remaining = admitted ? count - (i64)next.n : 0,
-		.retry_after_s = admitted ? 0 : left_s,
-		.reset_s = left_s,
-	};
-}
-
 struct window_answer window_hit_fixed(struct window_map *map, const void *key, size_t key_length,
 	i64 count, i64 window_s, i64 now_us)
 {
 	struct siphash print = siphash(map->head->seed, key, key_length);
 	uint32_t i = shard_of(map, print);
 
-	if (count >= FIXED_HITS_MAX)
-		count = FIXED_HITS_MAX - 1;
 	struct shard s = lock_shard(map, i);
-	struct window_answer answer = hit_fixed(shard_use(&s, print), count, window_s, now_us);
+	struct window_answer answer = word_hit_fixed(shard_use(&s, print), count, window_s, now_us);
 	unlock_shard(map, i);
 	return answer;
+}
+
+struct window_answer window_hit_bucket(struct window_map *map, const void *key, size_t key_length,
+	i64 count, i64 window_s, i64 now_us)
+{
+	struct siphash print = siphash(map->head->seed, key, key_length);
+	uint32_t i = shard_of(map, print);
+
+	if (count < 1)
+		return (struct window_answer){.retry_after_s = window_s};
+	struct shard s = lock_shard(map, i);
+	struct window_answer answer =
+		word_hit_bucket(shard_use(&s, print), count, window_s, now_us);
+	unlock_shard(map, i);
+	return answer;
+}
+
+void window_undo_bucket(
+	struct window_map *map, const void *key, size_t key_length, i64 count, i64 window_s)
+{
+	struct siphash print = siphash(map->head->seed, key, key_length);
+	uint32_t i = shard_of(map, print);
+	struct shard s = lock_shard(map, i);
+	struct shard_slot *k = shard_find(&s, print);
+
+	if (k != NULL && count > 0)
+		word_undo_bucket(k, count, window_s);
+	unlock_shard(map, i);
 }
 
 void window_undo(struct window_map *map, const void *key, size_t key_length)

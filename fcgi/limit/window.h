@@ -1,6 +1,6 @@
-/* Exact windows in memory shared by all workers of a host: sliding ones with a log of hit times per
- * key, fixed ones with a count. The file is mapped by every process and outlives each of them; a
- * worker killed inside never blocks the others. */
+/* Limits in memory shared by all workers of a host: exact sliding windows with a log of hit times
+ * per key, fixed ones with a count, and buckets with a time. The file is mapped by every process
+ * and outlives each of them; a worker killed inside never blocks the others. */
 #ifndef TURNPIKE_WINDOW_H
 #define TURNPIKE_WINDOW_H
 
@@ -27,11 +27,19 @@ struct window_answer {
 struct window_answer window_hit(struct window_map *map, const void *key, size_t key_length,
 	i64 count, i64 window_s, i64 now_us);
 /* The same in windows that begin with a key's first hit and end window_s later; refused hits are
- * counted, too. count < 2^20. A key is used with one of the two kinds only. */
+ * counted, too. count < 2^20. A key is used with one kind only. */
 struct window_answer window_hit_fixed(struct window_map *map, const void *key, size_t key_length,
+	i64 count, i64 window_s, i64 now_us);
+/* The same of a bucket that holds `count` tokens, takes one per hit and gets `count` back in each
+ * window_s, steadily; a refused hit takes none. retry_after_s is until the next one is there; it
+ * can be had a tenth of a second (but at most half its time) before. */
+struct window_answer window_hit_bucket(struct window_map *map, const void *key, size_t key_length,
 	i64 count, i64 window_s, i64 now_us);
 /* Takes the newest hit of a sliding window back: a request that failed before it had any effect. */
 void window_undo(struct window_map *map, const void *key, size_t key_length);
+/* Puts a token back into a bucket, for the same reason. */
+void window_undo_bucket(
+	struct window_map *map, const void *key, size_t key_length, i64 count, i64 window_s);
 
 /* Whether every part of the table can be had within timeout_ms. */
 bool window_answers(struct window_map *map, i64 timeout_ms);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../domain/password.h"
+#include "../../fcgi/core/log.h"
 #include "../../fcgi/core/seal.h"
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/request.h"
@@ -119,13 +120,18 @@ static const struct route routes[] = {
 
 static int start(const struct worker *worker, char *why, size_t why_size)
 {
-	const char *fault = seal_fault(worker->options);
+	const char *fault = seal_fault(worker->options), *cut;
 
 	if (fault != NULL) {
 		snprintf(why, why_size, "%s", fault);
 		return -1;
 	}
-	if (worker->pool != POOL_AUTH || password_start(worker->options))
+	if (worker->pool != POOL_AUTH)
+		return 0;
+	password_room(worker->options, password_cores(), &cut);
+	if (cut != NULL)
+		LOG(WARN, "hashing_cut", LOG_TEXT("why", cut));
+	if (password_start(worker->options))
 		return 0;
 	snprintf(why, why_size,
 		"no threads or memory to hash passwords in (%s): lower [account] hashes",

@@ -74,6 +74,7 @@ static void test_who_is_counted(void **state)
 		{"nginx counts it", LIMIT_GENERAL, 1000, 1000},
 		{"both count it", LIMIT_AUTH, 8, 5},
 		{"by account", LIMIT_BILLING, 15, 10},
+		{"a bucket by account", LIMIT_EXPORT, 9, 6},
 		{"by e-mail: the handler counts", LIMIT_CODE_EMAIL, 50, 50},
 	};
 
@@ -175,6 +176,32 @@ static void test_taken_back(void **state)
 	limit_undo_address(request(NULL, 0, LIMIT_NONE), LIMIT_CODE_IP); /* nobody's */
 }
 
+/* A bucket gives its tokens back one by one: the time to the next is told. */
+static void test_bucket(void **state)
+{
+	struct req *r = NULL;
+	i64 start_us = request("192.0.2.7", 0, LIMIT_SENSITIVE)->now_us;
+
+	(void)state;
+	for (int i = 0; i < 7; i++) {
+		r = request("192.0.2.7", 0, LIMIT_SENSITIVE);
+		r->now_us = start_us;
+		assert_int_equal(limit_check(r), i < 5 ? 0 : E_RATE_LIMITED);
+	}
+	assert_int_equal(world.fail.retry_after_s, 720);
+	r = request("192.0.2.7", 0, LIMIT_SENSITIVE);
+	r->now_us = start_us + S_TO_US(720);
+	assert_int_equal(limit_check(r), 0);
+	limit_undo_address(r, LIMIT_SENSITIVE);
+	for (int i = 0; i < 2; i++) {
+		r = request("192.0.2.7", 0, LIMIT_SENSITIVE);
+		r->now_us = start_us + S_TO_US(720);
+		assert_int_equal(limit_check(r), i < 1 ? 0 : E_RATE_LIMITED);
+	}
+	world.worker.limits_dry_run = true;
+	assert_int_equal(passed("192.0.2.7", 0, LIMIT_SENSITIVE, 3), 3);
+}
+
 /* A family's limit counts every request with a limit, before the route's; what the narrower one
  * leaves is told. */
 static void test_of_a_family(void **state)
@@ -235,6 +262,7 @@ int main(void)
 		TEST(dry_run),
 		TEST(inside_handlers),
 		TEST(taken_back),
+		TEST(bucket),
 		TEST(of_a_family),
 		TEST(without_an_address),
 	};

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../../domain/password.h"
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/core/seal.h"
 #include "../../fcgi/core/str.h"
@@ -52,6 +53,19 @@ static void check_config(struct command_context *c, struct findings *f)
 	if (c->options.sandbox && str_starts(c->options.public_url, "https://"))
 		bad(f, "sandbox", "on, at an address that looks like production",
 			"Set sandbox = no in [server].");
+}
+
+static void check_passwords(struct command_context *c, struct findings *f)
+{
+	const char *cut;
+	struct password_room room = password_room(&c->options, password_cores(), &cut);
+	const char *text = arena_printf(&c->arena,
+		"%u hashed at a time in each process, %u may wait", room.hashes, room.waiting);
+
+	if (cut != NULL)
+		bad(f, "passwords", text, cut);
+	else
+		good(f, "passwords", text);
 }
 
 static void check_state_dir(struct command_context *c, struct findings *f)
@@ -132,6 +146,7 @@ int command_doctor(struct command_context *c, int argc, char **argv)
 
 	(void)argc, (void)argv;
 	check_config(c, &f);
+	check_passwords(c, &f);
 	check_state_dir(c, &f);
 	check_database(c, &f);
 	check_pools(c, &f);
