@@ -9,8 +9,10 @@
 #include "../fcgi/core/metrics.h"
 #include "../fcgi/core/str.h"
 #include "../fcgi/http/json.h"
-#include "gen/sql.h"
+#include "email_token.h"
+#include "errand.h"
 #include "ledger.h"
+#include "signup.h"
 #include "status.h"
 #include "usage.h"
 
@@ -86,11 +88,20 @@ static int deliver_mail(
 	return mail_send(c->net, c->options, &mail, ret_permanent, a, c->db->fail);
 }
 
+static int run_errand(struct job_context *c, const struct outbox_lock_due_row *row)
+{
+	struct errand_row errand = {row->outbox_id, row->kind, row->payload};
+
+	return errand_run(c->db, c->options, &errand, c->now_us);
+}
+
 static int deliver(
 	struct job_context *c, const struct outbox_lock_due_row *row, bool *ret_permanent)
 {
 	if (str_equal(row->kind, "mail"))
 		return deliver_mail(c, row, ret_permanent);
+	if (errand_is(row->kind))
+		return run_errand(c, row);
 	*ret_permanent = true;
 	return fail_cause(c->db->fail, E_INTERNAL, "unknown kind %s", row->kind);
 }
@@ -168,7 +179,7 @@ static int job_gauges(struct job_context *c, bool *ret_again)
 static int job_prune(struct job_context *c, bool *ret_again)
 {
 	i64 now_us = c->now_us, before_day = usage_day(now_us) - KEEP_TURN_DAYS;
-	u64 n[11] = {0};
+	u64 n[12] = {0};
 
 	TRY(sql_session_prune(c->db, now_us, &n[0]));
 	TRY(sql_code_prune(c->db, now_us, &n[1]));
@@ -181,9 +192,10 @@ static int job_prune(struct job_context *c, bool *ret_again)
 	TRY(sql_probe_prune(c->db, now_us - S_TO_US(KEEP_PROBES_S), &n[6]));
 	TRY(sql_turn_prune(c->db, before_day, &n[7]));
 	TRY(sql_turn_count_prune(c->db, before_day, &n[8]));
+	TRY(sql_email_token_prune(c->db, now_us - S_TO_US(EMAIL_TOKEN_KEEP_S), &n[11]));
 	for (size_t i = 0; i < ARRAY_LEN(n); i++)
 		*ret_again = *ret_again || n[i] == 1000;
-	return 0;
+	return signup_prune(c->db, now_us, ret_again);
 }
 
 /* What clients report is kept for as long as somebody may want to look at it, and no longer. */

@@ -1,54 +1,247 @@
-/* Hashing passwords. */
+/* Hashing and verifying passwords. */
 #include "password.h"
 
 #include <argon2.h>
+#include <crypt.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../fcgi/core/crypto.h"
+#include "../fcgi/core/str.h"
+#include "common_password.h"
+#include "hash_slots.h"
+#include "stored_hash.h"
 
-enum { MEMORY_KIB = 19456, PASSES = 2, LANES = 1, SALT_BYTES = 16, TAG_BYTES = 32, PHC_MAX = 128 };
+enum { RETRY_AFTER_S = 1, BCRYPT_BYTES = 72, LOCAL_PART_MIN = 4, BRAND_MIN = 4 };
 
-void password_start(const struct options *options)
+/* One per process: the cores and the memory are the process's, whoever hashes. */
+static struct hash_slots *slots;
+static const char *brand;
+
+unsigned password_cores(void)
 {
-	(void)options;
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
-const char *password_refusal(const char *password, const char *email)
+static unsigned min_of(unsigned a, unsigned b)
 {
-	(void)password, (void)email;
-	return NULL;
+	return a < b ? a : b;
 }
 
-int password_hash(struct arena *a, struct fail *fail, const char *password, const char **ret_hash)
+struct password_room password_room(const struct options *o, unsigned cores, const char **ret_why)
 {
-	unsigned char salt[SALT_BYTES];
-	char *text = arena_alloc(a, PHC_MAX);
+	unsigned threads = (unsigned)o->pool_auth_threads;
+	unsigned processes = o->pool_auth_processes > 1 ? (unsigned)o->pool_auth_processes : 1;
+	unsigned others = (threads + 3) / 4;
+	unsigned most = threads > others ? threads - others : 1;
+	unsigned asked = o->account_hashes > 0 ? (unsigned)o->account_hashes
+					       : (cores + processes - 1) / processes;
+	struct password_room room = {.hashes = min_of(asked, most)};
 
-	random_bytes(salt, sizeof(salt));
-	int rc = argon2id_hash_encoded(PASSES, MEMORY_KIB, LANES, password, strlen(password), salt,
-		sizeof(salt), TAG_BYTES, text, PHC_MAX);
-	if (rc != ARGON2_OK)
-		return fail_cause(fail, E_INTERNAL, "argon2: %s", argon2_error_message(rc));
-	*ret_hash = text;
+	room.waiting = min_of((unsigned)o->account_hash_queue, most - room.hashes);
+	*ret_why = NULL;
+	if (threads == 1)
+		*ret_why = "[pool.auth] threads = 1: while a password is hashed, nobody can sign "
+			   "in; give the pool 8 or more";
+	else if (o->account_hashes > (i64)room.hashes)
+		*ret_why = "[account] hashes would take the pool's threads from all other ways of "
+			   "signing in: raise [pool.auth] threads, or fewer passwords are hashed "
+			   "at a time";
+	else if (o->account_hash_queue > (i64)room.waiting)
+		*ret_why = "[account] hash_queue would take the pool's threads from all other ways "
+			   "of signing in: raise [pool.auth] threads, or fewer passwords wait";
+	return room;
+}
+
+bool password_start(const struct options *options)
+{
+	const char *why;
+	struct password_room room = password_room(options, password_cores(), &why);
+
+	brand = options->account_brand;
+	slots = hash_slots_new(room.hashes, room.waiting, (size_t)ARGON_MEMORY_KIB * 1024);
+	return slots != NULL;
+}
+
+void password_stop(void)
+{
+	hash_slots_free(slots);
+	slots = NULL;
+}
+
+/* What a hashing thread is given. */
+struct argon_job {
+	const char *text;
+	const struct argon_hash *hash; /* parameters and salt; its n_tag says how long */
+	unsigned char *tag;
+	int rc;
+};
+
+/* The slot of this thread; libargon2 hands nothing through to its callbacks. */
+static _Thread_local unsigned char *slot_memory;
+
+/* Hashes of elsewhere may need more than a slot has. */
+static int allocate(uint8_t **ret, size_t bytes)
+{
+	*ret = bytes <= (size_t)ARGON_MEMORY_KIB * 1024 ? slot_memory : malloc(bytes);
+	return *ret != NULL ? ARGON2_OK : ARGON2_MEMORY_ALLOCATION_ERROR;
+}
+
+/* libargon2 has wiped it. */
+static void release(uint8_t *memory, size_t bytes)
+{
+	(void)bytes;
+	if (memory != slot_memory)
+		free(memory);
+}
+
+static void run_argon(void *arg, unsigned char *memory)
+{
+	struct argon_job *job = arg;
+	const struct argon_hash *h = job->hash;
+	/* libargon2 takes pointers to what it does not write: it was not told to wipe them. */
+	argon2_context context = {
+		.out = job->tag,
+		.outlen = h->n_tag,
+		.pwd = (uint8_t *)(uintptr_t)job->text,
+		.pwdlen = (uint32_t)strlen(job->text),
+		.salt = (uint8_t *)(uintptr_t)h->salt,
+		.saltlen = h->n_salt,
+		.t_cost = h->passes,
+		.m_cost = h->memory_kib,
+		.lanes = h->lanes,
+		.threads = 1,
+		.version = ARGON2_VERSION_13,
+		.allocate_cbk = allocate,
+		.free_cbk = release,
+	};
+
+	slot_memory = memory;
+	job->rc = argon2_ctx(&context, Argon2_id);
+}
+
+static int run_slot(struct fail *fail, hash_job_fn *job, void *arg)
+{
+	if (slots == NULL)
+		return fail_cause(fail, E_INTERNAL, "passwords are hashed in the pool auth only");
+	return hash_slots_run(slots, job, arg) ? 0 : fail_later(fail, E_UNAVAILABLE, RETRY_AFTER_S);
+}
+
+static int argon(
+	struct fail *fail, const char *text, const struct argon_hash *hash, unsigned char *ret_tag)
+{
+	struct argon_job job = {.text = text, .hash = hash, .tag = ret_tag};
+
+	TRY(run_slot(fail, run_argon, &job));
+	if (job.rc != ARGON2_OK)
+		return fail_cause(fail, E_INTERNAL, "argon2: %s", argon2_error_message(job.rc));
 	return 0;
 }
 
-int password_verify(struct fail *fail, const char *password, const char *hash, bool *ret_fits,
-	bool *ret_outdated)
+static const struct argon_hash present = {
+	.memory_kib = ARGON_MEMORY_KIB,
+	.passes = ARGON_PASSES,
+	.lanes = ARGON_LANES,
+	.n_salt = ARGON_SALT_BYTES,
+	.n_tag = ARGON_TAG_BYTES,
+};
+
+int password_hash(struct arena *a, struct fail *fail, const char *password, const char **ret_hash)
 {
-	(void)fail;
-	*ret_outdated = false;
-	*ret_fits = hash != NULL && argon2id_verify(hash, password, strlen(password)) == ARGON2_OK;
+	struct argon_hash hash = present;
+
+	random_bytes(hash.salt, hash.n_salt);
+	TRY(argon(fail, password, &hash, hash.tag));
+	*ret_hash = argon_hash_write(a, &hash);
 	return 0;
 }
 
 int password_stretch(
 	struct fail *fail, const char *text, const unsigned char salt[16], unsigned char ret[32])
 {
-	int rc = argon2id_hash_raw(
-		PASSES, MEMORY_KIB, LANES, text, strlen(text), salt, SALT_BYTES, ret, TAG_BYTES);
+	struct argon_hash hash = present;
 
-	return rc == ARGON2_OK
-		       ? 0
-		       : fail_cause(fail, E_INTERNAL, "argon2: %s", argon2_error_message(rc));
+	memcpy(hash.salt, salt, hash.n_salt);
+	return argon(fail, text, &hash, ret);
+}
+
+struct bcrypt_job {
+	const char *password, *hash;
+	bool fits;
+};
+
+static void run_bcrypt(void *arg, unsigned char *memory)
+{
+	struct bcrypt_job *job = arg;
+	struct crypt_data data = {.initialized = 0};
+	char first[BCRYPT_BYTES + 1];
+	size_t n = strnlen(job->password, BCRYPT_BYTES);
+
+	/* bcrypt looks at no more, and libcrypt refuses what is much longer. */
+	(void)memory;
+	memcpy(first, job->password, n);
+	first[n] = '\0';
+	const char *made = crypt_rn(first, job->hash, &data, sizeof(data));
+	job->fits = made != NULL && strlen(made) == strlen(job->hash) &&
+		    equal_ct(made, job->hash, strlen(made));
+	explicit_bzero(&data, sizeof(data));
+	explicit_bzero(first, sizeof(first));
+}
+
+static int verify_bcrypt(struct fail *fail, const char *password, const char *hash, bool *ret_fits)
+{
+	struct bcrypt_job job = {password, hash, false};
+
+	TRY(run_slot(fail, run_bcrypt, &job));
+	*ret_fits = job.fits;
+	return 0;
+}
+
+int password_verify(struct fail *fail, const char *password, const char *hash, bool *ret_fits,
+	bool *ret_outdated)
+{
+	struct argon_hash stored;
+	unsigned char tag[ARGON_TAG_MAX];
+
+	*ret_fits = *ret_outdated = false;
+	if (hash != NULL && bcrypt_hash_valid(hash)) {
+		TRY(verify_bcrypt(fail, password, hash, ret_fits));
+		*ret_outdated = *ret_fits;
+		return 0;
+	}
+	bool is_hash = hash != NULL && argon_hash_read(fail->arena, hash, &stored);
+	if (!is_hash)
+		stored = present; /* who has no password is not told apart by the time it takes */
+	TRY(argon(fail, password, &stored, tag));
+	*ret_fits = equal_ct(tag, stored.tag, stored.n_tag) && is_hash;
+	*ret_outdated = *ret_fits && argon_hash_outdated(&stored);
+	return 0;
+}
+
+/* Whether text has the piece in it, upper or lower case. */
+static bool contains(const char *text, const char *piece, size_t n, size_t min)
+{
+	char copy[256];
+
+	if (n < min || n >= sizeof(copy))
+		return false;
+	memcpy(copy, piece, n);
+	copy[n] = '\0';
+	return strcasestr(text, copy) != NULL;
+}
+
+const char *password_refusal(const char *password, const char *email)
+{
+	size_t n_local = email != NULL ? strcspn(email, "@") : 0;
+	size_t n_name = email != NULL ? strcspn(email, "+@") : 0;
+
+	if (email != NULL && (contains(password, email, n_local, LOCAL_PART_MIN) ||
+				     contains(password, email, n_name, LOCAL_PART_MIN)))
+		return "contains_email";
+	if (brand != NULL && contains(password, brand, strlen(brand), BRAND_MIN))
+		return "too_common";
+	return password_is_common(password) ? "too_common" : NULL;
 }

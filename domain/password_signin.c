@@ -13,12 +13,18 @@ static bool may_sign_in(const struct password_signin *in, const struct credentia
 	return is_proved && !is_going && !who->suspended_at_us.has;
 }
 
+/* Another sign-in will do it when there is no time for it now. */
 static int rehash(
 	struct db *db, const struct password_signin *in, struct credential_by_email_row *who)
 {
 	const char *hash;
+	int rc = password_hash(db->arena, db->fail, in->password, &hash);
 
-	TRY(password_hash(db->arena, db->fail, in->password, &hash));
+	if (rc == E_UNAVAILABLE) {
+		fail_clear(db->fail);
+		return 0;
+	}
+	TRY(rc);
 	TRY(sql_password_rehash(db, hash, who->user_id, who->hash, NULL));
 	who->hash = hash;
 	return 0;
@@ -45,6 +51,26 @@ int password_signin_check(
 	return is_outdated ? rehash(db, in, ret) : 0;
 }
 
+/* The password and the account are still what was checked. */
+static int lock_checked(struct db *db, const struct credential_by_email_row *who)
+{
+	struct user_lock_row user;
+	struct password_get_row password;
+	int rc = sql_user_lock(db, who->user_id, &user);
+
+	if (rc == 0)
+		rc = sql_password_get(db, who->user_id, &password);
+	if (rc == SQL_NONE || (rc == 0 && !str_equal(password.hash, who->hash)))
+		return fail(db->fail, E_BAD_PASSWORD, NULL);
+	return rc;
+}
+
+static int note(
+	struct db *db, const struct password_signin *in, const struct credential_by_email_row *who)
+{
+	return audit_add(db, AUDIT_SIGNED_IN, who->user_id, "password", &in->visitor, in->now_us);
+}
+
 struct web {
 	const struct password_signin *in;
 	const struct credential_by_email_row *who;
@@ -54,19 +80,11 @@ struct web {
 static int web_apply(struct db *db, void *arg)
 {
 	struct web *w = arg;
-	struct user_lock_row user;
-	struct password_get_row password;
-	int rc = sql_user_lock(db, w->who->user_id, &user);
 
-	if (rc == 0)
-		rc = sql_password_get(db, w->who->user_id, &password);
-	if (rc == SQL_NONE || (rc == 0 && !str_equal(password.hash, w->who->hash)))
-		return fail(db->fail, E_BAD_PASSWORD, NULL);
-	TRY(rc);
+	TRY(lock_checked(db, w->who));
 	if (w->old_token != NULL)
 		TRY(web_session_end(db, w->old_token));
-	TRY(audit_add(
-		db, AUDIT_SIGNED_IN, w->who->user_id, "password", &w->in->visitor, w->in->now_us));
+	TRY(note(db, w->in, w->who));
 	return web_session_create(db, w->who->user_id, &w->in->visitor, w->in->now_us, &w->token);
 }
 
@@ -78,4 +96,30 @@ int password_signin_web(struct db *db, const struct password_signin *in,
 	TRY(db_tx(db, web_apply, &w));
 	*ret_token = w.token;
 	return 0;
+}
+
+struct opening {
+	const struct password_signin *in;
+	const struct credential_by_email_row *who;
+	const struct signin_purpose *purpose;
+	const struct session_device *device;
+	struct signin_result *result;
+};
+
+static int session_apply(struct db *db, void *arg)
+{
+	const struct opening *w = arg;
+
+	TRY(lock_checked(db, w->who));
+	TRY(note(db, w->in, w->who));
+	return signin_open(db, w->who->user_id, w->purpose, w->device, w->in->now_us, w->result);
+}
+
+int password_signin_session(struct db *db, const struct password_signin *in,
+	const struct credential_by_email_row *who, const struct signin_purpose *purpose,
+	const struct session_device *device, struct signin_result *ret)
+{
+	struct opening w = {in, who, purpose, device, ret};
+
+	return db_tx(db, session_apply, &w);
 }

@@ -21,5 +21,10 @@ int password_signin_check(
  * password or the account has changed since it was checked. */
 int password_signin_web(struct db *db, const struct password_signin *in,
 	const struct credential_by_email_row *who, const char *old_token, const char **ret_token);
+/* A session with a token for them, and a hand-off when it is for the IDE. E_BAD_PASSWORD as above.
+ */
+int password_signin_session(struct db *db, const struct password_signin *in,
+	const struct credential_by_email_row *who, const struct signin_purpose *purpose,
+	const struct session_device *device, struct signin_result *ret);
 
 #endif

@@ -14,12 +14,11 @@ int person_sign_out_everywhere(struct db *db, u64 user_id, const char *email)
 	return email != NULL ? sql_code_delete(db, email, NULL) : 0;
 }
 
-/* The address was claimed, never proved, and now somebody else has proved it. */
-static int take_over(struct db *db, u64 user_id, i64 now_us)
+int person_take_over(struct db *db, u64 user_id, i64 now_us)
 {
 	TRY(person_sign_out_everywhere(db, user_id, NULL));
 	TRY(sql_password_erase(db, user_id, NULL));
-	TRY(sql_email_token_erase(db, user_id, NULL));
+	TRY(sql_email_token_consume_all(db, now_us, user_id, NULL));
 	TRY(sql_second_factor_erase(db, user_id, NULL));
 	TRY(sql_recovery_code_erase(db, user_id, NULL));
 	TRY(sql_user_set_mfa(db, (struct opt_i64){0}, user_id, NULL));
@@ -42,5 +41,5 @@ int person_of_proved_email(struct db *db, const char *email, i64 now_us, u64 *re
 			ret_user_id);
 	TRY(rc);
 	*ret_user_id = row.user_id;
-	return row.email_verified_at_us.has ? 0 : take_over(db, row.user_id, now_us);
+	return row.email_verified_at_us.has ? 0 : person_take_over(db, row.user_id, now_us);
 }

@@ -10,6 +10,10 @@
  * that this transaction may not see yet; run it again. */
 int person_of_proved_email(struct db *db, const char *email, i64 now_us, u64 *ret_user_id);
 
+/* The address was claimed, never proved, and now its owner has proved it: whatever the claimant has
+ * set up ends. Inside a transaction. */
+int person_take_over(struct db *db, u64 user_id, i64 now_us);
+
 /* Ends every session, token and pending sign-in of a user, in every family. Inside a transaction.
  */
 int person_sign_out_everywhere(struct db *db, u64 user_id, const char *email);

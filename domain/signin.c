@@ -9,6 +9,7 @@
 #include "../fcgi/core/clock.h"
 #include "../fcgi/core/crypto.h"
 #include "../fcgi/core/str.h"
+#include "mail_form.h"
 #include "outbox.h"
 #include "person.h"
 
@@ -25,42 +26,6 @@ static struct sha256 code_mac(const struct options *options, const char *email, 
 	return hmac_sha256(options->config_key, strlen(options->config_key), text, (size_t)length);
 }
 
-/* Styles stand in the elements, since some readers drop the sheet; the sheet is for dark ones only.
- * Nothing is loaded from anywhere. */
-static const char code_html[] =
-	"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-	"<title>Your sign-in code</title>\n"
-	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	"<meta name=\"color-scheme\" content=\"light dark\">\n"
-	"<style>@media (prefers-color-scheme: dark) {\n"
-	".page { background: #0e1311 !important; color: #e9efeb !important }\n"
-	".card { background: #171e1a !important; border-color: #2d3833 !important }\n"
-	".code { background: #1f2823 !important; color: #e9efeb !important }\n"
-	".button { background: #62d5a6 !important; color: #06241a !important }\n"
-	".muted { color: #a9b5ae !important }\n}</style>\n</head>\n"
-	"<body class=\"page\" style=\"margin: 0; padding: 32px 16px; background: #f4f6f3; "
-	"color: #14201a; font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, "
-	"sans-serif\">\n"
-	"<div class=\"card\" style=\"max-width: 26rem; margin: 0 auto; padding: 24px; "
-	"border: 1px solid #d6dcd7; border-radius: 14px; background: #ffffff\">\n"
-	"<h1 style=\"margin: 0 0 16px; font-size: 20px; line-height: 1.3\">Your sign-in code</h1>\n"
-	"<p class=\"code\" style=\"margin: 0 0 16px; padding: 16px 8px 16px 16px; border-radius: "
-	"8px; "
-	"background: #edf0ec; color: #14201a; font: 600 32px/1.2 ui-monospace, Menlo, Consolas, "
-	"monospace; letter-spacing: 8px; text-align: center\">%s</p>\n"
-	"<p style=\"margin: 0 0 16px\">Type it where you asked for it, or open the sign-in page "
-	"with "
-	"it filled in:</p>\n"
-	"<p style=\"margin: 0 0 20px\"><a class=\"button\" href=\"%s\" style=\"display: block; "
-	"padding: 11px 18px; border-radius: 8px; background: #0a6847; color: #ffffff; "
-	"font-weight: 600; text-align: center; text-decoration: none\">Open the sign-in "
-	"page</a></p>\n"
-	"<p class=\"muted\" style=\"margin: 0; color: #4d5a53; font-size: 14px\">The code works "
-	"once "
-	"and for 15 minutes; a newer one replaces it. If you did not ask for it, ignore this mail: "
-	"nobody can sign in without the code.</p>\n"
-	"</div>\n</body>\n</html>\n";
-
 /* The link carries the code behind '#', so no server and no mail scanner that fetches it ever sees
  * or uses it. */
 static int add_code_mail(struct db *db, const struct options *options, const char *email,
@@ -76,12 +41,22 @@ static int add_code_mail(struct db *db, const struct options *options, const cha
 		"If you did not ask for it, ignore this mail: nobody can sign in without the "
 		"code.\n",
 		code, link);
-	const char *html = arena_printf(a, code_html, code, html_escape(a, link));
+	struct mail_form form = {
+		.title = "Your sign-in code",
+		.code = code,
+		.lead = "Type it where you asked for it, or open the sign-in page with it filled "
+			"in:",
+		.button = "Open the sign-in page",
+		.link = link,
+		.note = "The code works once and for 15 minutes; a newer one replaces it. If you "
+			"did not "
+			"ask for it, ignore this mail: nobody can sign in without the code.",
+	};
 	struct outbox_mail mail = {
 		.to = email,
 		.subject = arena_printf(a, "%s is your sign-in code", code),
 		.text = text,
-		.html = html,
+		.html = mail_form_html(a, &form),
 		.topic = "sign_in_code",
 		.expires_at_us = {true, now_us + S_TO_US(CODE_LIFETIME_S)},
 	};
@@ -159,6 +134,24 @@ static int create_handoff(struct db *db, u64 user_id, u64 session_id, const char
 	return 0;
 }
 
+bool signin_is_pending(const struct signin_result *result)
+{
+	return person_mfa_pending(result->account.mfa_since_us, result->account.mfa_at_us);
+}
+
+int signin_open(struct db *db, u64 user_id, const struct signin_purpose *purpose,
+	const struct session_device *device, i64 now_us, struct signin_result *ret)
+{
+	TRY(open_session(db, user_id, (struct opt_i64){0}, device, now_us, ret));
+	ret->handoff = ret->challenge = NULL;
+	if (purpose->is_ide && signin_is_pending(ret))
+		ret->challenge = purpose->challenge;
+	else if (purpose->is_ide)
+		TRY(create_handoff(db, user_id, ret->account.session_id, purpose->challenge, now_us,
+			&ret->handoff));
+	return 0;
+}
+
 struct use_code {
 	const struct options *options;
 	const char *email, *code;
@@ -187,11 +180,8 @@ static int use_code_apply(struct db *db, void *arg)
 					   : sql_code_take_try(db, w->email, NULL);
 	TRY(sql_code_delete(db, w->email, NULL));
 	TRY(person_of_proved_email(db, w->email, w->now_us, &user_id));
-	TRY(open_session(db, user_id, (struct opt_i64){0}, w->device, w->now_us, w->result));
-	w->result->handoff = NULL;
-	if (row.is_ide)
-		TRY(create_handoff(db, user_id, w->result->account.session_id, row.challenge,
-			w->now_us, &w->result->handoff));
+	TRY(signin_open(db, user_id, &(struct signin_purpose){row.is_ide, row.challenge}, w->device,
+		w->now_us, w->result));
 	w->is_right = true;
 	return 0;
 }
@@ -252,32 +242,70 @@ int signin_with_handoff(struct db *db, const char *handoff, const char *verifier
 	struct use_handoff w = {
 		sha256(handoff, strlen(handoff)), verifier, device, now_us, false, ret};
 
-	ret->handoff = NULL;
+	ret->handoff = ret->challenge = NULL;
 	TRY(db_tx(db, use_handoff_apply, &w));
 	return w.is_right ? 0 : fail(db->fail, E_INVALID_CODE, NULL);
 }
 
-struct identity {
-	const char *provider, *subject, *email, *challenge;
+struct handoff {
+	const struct session_caller_row *from;
+	const char *challenge;
 	i64 now_us;
 	const char *handoff;
+};
+
+/* A password that was changed meanwhile has ended the session, and with it what it may hand over.
+ */
+static int handoff_apply(struct db *db, void *arg)
+{
+	struct handoff *w = arg;
+	struct user_lock_row user;
+	struct factor_session_row session;
+	int rc = sql_user_lock(db, w->from->user_id, &user);
+
+	if (rc == 0)
+		rc = sql_factor_session(db, w->from->session_id, w->from->user_id, &session);
+	if (rc == SQL_NONE)
+		return fail(db->fail, E_UNAUTHORIZED, NULL);
+	TRY(rc);
+	return create_handoff(
+		db, w->from->user_id, w->from->session_id, w->challenge, w->now_us, &w->handoff);
+}
+
+int signin_create_handoff(struct db *db, const struct session_caller_row *from,
+	const char *challenge, i64 now_us, const char **ret_handoff)
+{
+	struct handoff w = {from, challenge, now_us, NULL};
+
+	if (now_us - from->session_created_at_us > S_TO_US(HANDOFF_FRESH_S))
+		return fail(db->fail, E_REAUTH_REQUIRED, NULL);
+	TRY(db_tx(db, handoff_apply, &w));
+	*ret_handoff = w.handoff;
+	return 0;
+}
+
+struct identity {
+	const struct signin_identity *who;
+	i64 now_us;
+	const char *handoff;
+	bool mfa_first;
 };
 
 static int identity_user(struct db *db, const struct identity *w, u64 *ret_user_id)
 {
 	struct identity_find_row row;
-	int rc = sql_identity_find(db, w->provider, w->subject, &row);
+	int rc = sql_identity_find(db, w->who->provider, w->who->subject, &row);
 
 	if (rc == 0)
 		*ret_user_id = row.user_id;
 	if (rc != SQL_NONE)
 		return rc;
-	TRY(person_of_proved_email(db, w->email, w->now_us, ret_user_id));
+	TRY(person_of_proved_email(db, w->who->email, w->now_us, ret_user_id));
 	rc = sql_identity_insert(db,
 		&(struct identity_insert_in){
 			.user_id = *ret_user_id,
-			.provider = w->provider,
-			.subject = w->subject,
+			.provider = w->who->provider,
+			.subject = w->who->subject,
 			.created_at_us = w->now_us,
 		},
 		NULL);
@@ -287,18 +315,26 @@ static int identity_user(struct db *db, const struct identity *w, u64 *ret_user_
 static int identity_apply(struct db *db, void *arg)
 {
 	struct identity *w = arg;
+	const struct signin_purpose *purpose = w->who->purpose;
+	struct factor_since_row user;
 	u64 user_id;
 
 	TRY(identity_user(db, w, &user_id));
-	return create_handoff(db, user_id, 0, w->challenge, w->now_us, &w->handoff);
+	int rc = sql_factor_since(db, user_id, &user);
+	if (rc != SQL_NONE)
+		TRY(rc);
+	w->mfa_first = purpose->is_ide && rc == 0 && user.mfa_since_us.has;
+	return create_handoff(
+		db, user_id, 0, w->mfa_first ? NULL : purpose->challenge, w->now_us, &w->handoff);
 }
 
-int signin_with_identity(struct db *db, const char *provider, const char *subject,
-	const char *email, const char *challenge, i64 now_us, const char **ret_handoff)
+int signin_with_identity(struct db *db, const struct signin_identity *who, i64 now_us,
+	const char **ret_handoff, bool *ret_mfa_first)
 {
-	struct identity w = {provider, subject, email, challenge, now_us, NULL};
+	struct identity w = {who, now_us, NULL, false};
 
 	TRY(db_tx(db, identity_apply, &w));
 	*ret_handoff = w.handoff;
+	*ret_mfa_first = w.mfa_first;
 	return 0;
 }

@@ -111,6 +111,15 @@ size_t utf8_count(const char *text)
 	return n;
 }
 
+size_t utf16_count(const char *text)
+{
+	size_t n = utf8_count(text);
+
+	for (; *text != '\0'; text++)
+		n += (unsigned char)*text >= 0xf0 ? 1 : 0;
+	return n;
+}
+
 bool str_equal(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0;

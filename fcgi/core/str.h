@@ -13,6 +13,8 @@ bool utf8_valid(const char *p, size_t length);
 char *utf8_clipped(struct arena *a, const char *text, size_t max);
 /* Characters of valid UTF-8. */
 size_t utf8_count(const char *text);
+/* Its length in UTF-16, as JavaScript counts: characters beyond U+FFFF are two. */
+size_t utf16_count(const char *text);
 /* How many bytes from text on stand for themselves in a JSON string: printable ASCII without quote
  * and backslash. Eight at a time: prompts are long. */
 size_t json_plain(const char *text, size_t length);

@@ -292,6 +292,13 @@ static int bind_json(struct req *r)
 	return schema_bind_body(r->route->in, doc, r->in, r->arena, r->fail);
 }
 
+int req_bind_raw(struct req *r)
+{
+	int rc = bind_json(r);
+
+	return rc != 0 ? fail(r->fail, (enum error)rc, NULL) : 0;
+}
+
 static int bind_body(struct req *r)
 {
 	if (!has_body_fields(r->route->in) || (r->route->flags & RAW_BODY) != 0)

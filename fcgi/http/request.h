@@ -107,6 +107,9 @@ int req_json_text(struct req *r);
 /* The body as JSON, by the rules for its type; it lives until the request ends. 0,
  * E_PAYLOAD_TOO_LARGE, E_UNSUPPORTED_MEDIA_TYPE or E_INVALID_JSON. */
 int req_json(struct req *r, struct json_object **ret);
+/* The body of a route with RAW_BODY into r->in by r->route->in, once the handler has done what
+ * comes before. 0, or as req_bind(). */
+int req_bind_raw(struct req *r);
 /* Path, query and body into r->in by r->route->in; all faults noted. 0 or the error of the first.
  */
 int req_bind(struct req *r);

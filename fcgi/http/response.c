@@ -113,11 +113,16 @@ void resp_cookie(struct req *r, const char *name, const char *value, i64 expires
 	resp_header(r, "Set-Cookie", b.data);
 }
 
-void resp_cookie_clear(struct req *r, const char *name)
+void resp_cookie_for(struct req *r, const char *name, const char *value, int max_age_s)
 {
 	resp_header(r, "Set-Cookie",
-		arena_printf(r->arena, "%s=; Path=/; Max-Age=0; HttpOnly%s; SameSite=Lax", name,
-			is_secure(r) ? "; Secure" : ""));
+		arena_printf(r->arena, "%s=%s; Path=/; Max-Age=%d; HttpOnly%s; SameSite=Lax", name,
+			value, max_age_s, is_secure(r) ? "; Secure" : ""));
+}
+
+void resp_cookie_clear(struct req *r, const char *name)
+{
+	resp_cookie_for(r, name, "", 0);
 }
 
 const char *resp_tag_of(struct arena *a, const char *body, size_t length)

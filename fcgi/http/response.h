@@ -34,6 +34,8 @@ void resp_header_kept(struct req *r, const char *name, const char *value);
 /* A cookie for all paths, out of the reach of scripts and of other sites' forms (Path=/; HttpOnly;
  * SameSite=Lax), Secure where the public URL is https. expires_at_us 0: until the browser ends. */
 void resp_cookie(struct req *r, const char *name, const char *value, i64 expires_at_us);
+/* The same for so many seconds. */
+void resp_cookie_for(struct req *r, const char *name, const char *value, int max_age_s);
 /* Makes the browser forget it. */
 void resp_cookie_clear(struct req *r, const char *name);
 /* ETag of the body that is ready, and 304 when the client has it (RFC 9110 section 13.1.2). */

@@ -38,6 +38,7 @@ struct field {
 	bool nullable; /* output: an absent value is written as null instead of left out */
 	enum field_place place;
 	i64 min, max; /* characters of text, value of a number, items of an array; both 0: none */
+	bool utf16;   /* the length of text is counted in UTF-16 code units */
 	const char *values; /* "ide|web": the only texts allowed */
 	enum error error;   /* answered when this field is at fault, E_OK: E_INVALID_FIELD */
 	const struct schema *schema;
@@ -89,6 +90,7 @@ static inline const char *field_name(const struct field *f)
 
 #define REQUIRED .required = true
 #define NULLABLE .nullable = true
+#define UTF16 .utf16 = true
 #define PATH .place = PLACE_PATH
 #define QUERY .place = PLACE_QUERY
 #define DOC(text) .doc = text

@@ -58,7 +58,7 @@ static bool one_of(const char *values, const char *text)
 
 static int set_text(const struct field *f, const char *text, void *ret, struct fail *fail)
 {
-	TRY(check_bounds(f, (i64)utf8_count(text), fail));
+	TRY(check_bounds(f, (i64)(f->utf16 ? utf16_count(text) : utf8_count(text)), fail));
 	if (f->values != NULL && !one_of(f->values, text))
 		return fault(f, "values", fail);
 	*(const char **)member_of(f, ret) = text;

@@ -91,6 +91,19 @@ void limit_undo_address(struct req *r, enum limit_id limit)
 		window_undo(r->worker->windows, full, full_key(limit, key, length, full));
 }
 
+int limit_hit_pair(struct req *r, enum limit_id limit, const char *key)
+{
+	unsigned char full[KEY_MAX];
+	size_t n = 0, length = strlen(key);
+
+	if (r->remote_addr == NULL || !ip_key(r->remote_addr, full, &n))
+		return fail_cause(r->fail, E_INTERNAL, "no client address");
+	if (length > sizeof(full) - n)
+		length = sizeof(full) - n;
+	memcpy(full + n, key, length);
+	return count(r, limit, full, n + length);
+}
+
 int limit_hit(struct req *r, enum limit_id limit, const char *key)
 {
 	return count(r, limit, key, strlen(key));

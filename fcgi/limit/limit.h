@@ -16,7 +16,9 @@ int limit_check_caller(struct req *r);
 int limit_hit(struct req *r, enum limit_id limit, const char *key);
 /* The same for the address of the client. */
 int limit_hit_address(struct req *r, enum limit_id limit);
-/* Takes that hit back, when another limit refused the request. */
+/* The same for `key` together with the address of the client. */
+int limit_hit_pair(struct req *r, enum limit_id limit, const char *key);
+/* Takes back a hit of the address, when another limit refused the request. */
 void limit_undo_address(struct req *r, enum limit_id limit);
 
 #endif

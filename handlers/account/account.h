@@ -2,7 +2,7 @@
 #ifndef TURNPIKE_ACCOUNT_FAMILY_H
 #define TURNPIKE_ACCOUNT_FAMILY_H
 
-#include "../../domain/audit.h"
+#include "../../domain/errand.h"
 #include "../../fcgi/http/schema.h"
 #include "gen/sql.h"
 
@@ -40,12 +40,34 @@ struct account_ok {
 };
 SCHEMA_DECLARE(account_ok);
 
+/* {"ok":true,"configured":true} */
+struct account_mailed {
+	bool ok, configured;
+};
+/* Does what is asked for an address, where there is a mail server. What has no normal form is
+ * nobody's. */
+int account_ask(
+	struct req *r, enum errand_kind kind, const char *email, struct account_mailed *out);
+/* Text without the blanks around it; E_INVALID_FIELD unless it has min to max code units. */
+int account_trim(struct req *r, const char *field, const char *text, size_t min, size_t max,
+	const char **ret);
+
 #define HANDLER(name) int name(struct req *r, const void *in, void *out)
 HANDLER(account_csrf);
 HANDLER(account_providers);
 HANDLER(account_session_get);
 HANDLER(account_password_signin);
 HANDLER(account_signout);
+HANDLER(account_signup);
+HANDLER(account_password_forgot);
+HANDLER(account_password_reset);
+HANDLER(account_password_change);
+HANDLER(account_verify_start);
+HANDLER(account_verify_confirm);
+HANDLER(account_2fa_setup);
+HANDLER(account_2fa_enable);
+HANDLER(account_2fa_verify);
+HANDLER(account_2fa_disable);
 #undef HANDLER
 
 SCHEMA_DECLARE(account_csrf);
@@ -53,5 +75,19 @@ SCHEMA_DECLARE(account_signin_in);
 SCHEMA_DECLARE(account_signout_in);
 SCHEMA_DECLARE(account_url);
 SCHEMA_DECLARE(account_session);
+SCHEMA_DECLARE(account_signup_in);
+SCHEMA_DECLARE(account_signup);
+SCHEMA_DECLARE(account_forgot_in);
+SCHEMA_DECLARE(account_mailed);
+SCHEMA_DECLARE(account_reset_in);
+SCHEMA_DECLARE(account_change_in);
+SCHEMA_DECLARE(account_verify_start_in);
+SCHEMA_DECLARE(account_verify_in);
+SCHEMA_DECLARE(account_verified);
+SCHEMA_DECLARE(account_2fa_setup);
+SCHEMA_DECLARE(account_2fa_enable_in);
+SCHEMA_DECLARE(account_2fa_enabled);
+SCHEMA_DECLARE(account_2fa_verify_in);
+SCHEMA_DECLARE(account_2fa_disable_in);
 
 #endif

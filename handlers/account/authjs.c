@@ -123,7 +123,7 @@ int account_session_get(struct req *r, const void *in, void *out_)
 	out->expires = clock_iso8601_ms(r->arena, caller->web->expires_at_us);
 	out->user = arena_new(r->arena, struct account_session_user);
 	*out->user = (struct account_session_user){
-		.name = caller->display_name,
+		.name = r->caller.mfa_pending ? NULL : caller->display_name,
 		.email = caller->email,
 		.id = caller->public_id,
 		.auth_at = caller->auth_at_us / US_PER_MS,
@@ -191,8 +191,7 @@ SCHEMA(account_signin_in, STR(account_signin_in, csrf_token, .max = 200, .json =
 static int count_try(struct req *r, const char *email)
 {
 	TRY(limit_hit_address(r, LIMIT_PASSWORD_IP));
-	return limit_hit(r, LIMIT_PASSWORD_EMAIL,
-		arena_printf(r->arena, "%s:%s", r->remote_addr, email != NULL ? email : ""));
+	return limit_hit_pair(r, LIMIT_PASSWORD_EMAIL, email != NULL ? email : "");
 }
 
 int account_password_signin(struct req *r, const void *in_, void *out)

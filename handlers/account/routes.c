@@ -1,5 +1,10 @@
 /* The routes of the account family, in the order of the contract. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "../../domain/password.h"
+#include "../../fcgi/core/seal.h"
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/request.h"
 #include "../../fcgi/http/route.h"
@@ -22,13 +27,69 @@ static const struct route routes[] = {
 	ROUTE(POST, "/api/auth/signout", ACCOUNT_OPTIONAL, AUTH, FORM_OR_JSON | MFA_EXEMPT,
 		account_signout, IN(account_signout_in), OUT(account_url), 200,
 		"End the session of this browser", .other_status = 302, .pool = POOL_AUTH),
+
+	/* 3. Sign-up */
+	ROUTE(POST, "/api/auth/signup", NONE, SENSITIVE, 0, account_signup, IN(account_signup_in),
+		OUT(account_signup), 201, "Make an account with a password", .pool = POOL_AUTH,
+		ERRORS(E_CONSTRAINT, E_UNAVAILABLE)),
+
+	/* 4. Passwords and e-mail */
+	ROUTE(POST, "/api/account/forgot-password", NONE, SENSITIVE, 0, account_password_forgot,
+		IN(account_forgot_in), OUT(account_mailed), 200, "Mail a link for a new password"),
+	ROUTE(POST, "/api/account/reset-password", NONE, SENSITIVE, 0, account_password_reset,
+		IN(account_reset_in), OUT(account_ok), 200, "Set a new password with a mailed link",
+		.pool = POOL_AUTH, ERRORS(E_NOT_FOUND, E_CONSUMED, E_EXPIRED, E_UNAVAILABLE)),
+	ROUTE(POST, "/api/account/change-password", ACCOUNT, PASSWORD_CHANGE, RAW_BODY,
+		account_password_change, IN(account_change_in), OUT(account_ok), 200,
+		"Change the password; everything signs out", .pool = POOL_AUTH,
+		ERRORS(E_BAD_PASSWORD, E_NO_PASSWORD, E_UNAVAILABLE)),
+	ROUTE(POST, "/api/account/verify-email/start", ACCOUNT_OPTIONAL, VERIFY_START, RAW_BODY,
+		account_verify_start, IN(account_verify_start_in), OUT(account_mailed), 200,
+		"Mail a link that proves an address"),
+	ROUTE(POST, "/api/account/verify-email/confirm", NONE, SENSITIVE, 0, account_verify_confirm,
+		IN(account_verify_in), OUT(account_verified), 200, "Prove an address by its link",
+		ERRORS(E_NOT_FOUND, E_ALREADY_VERIFIED, E_EXPIRED)),
+
+	/* 5. Second factor */
+	ROUTE(GET, "/api/account/2fa/setup", ACCOUNT, GENERAL, 0, account_2fa_setup, NO_IN,
+		OUT(account_2fa_setup), 200, "A new secret for an authenticator app; keeps nothing",
+		ERRORS(E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/setup", ACCOUNT, GENERAL, 0, account_2fa_setup, NO_IN,
+		OUT(account_2fa_setup), 200, "The same as GET", ERRORS(E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/enable", ACCOUNT, GENERAL, 0, account_2fa_enable,
+		IN(account_2fa_enable_in), OUT(account_2fa_enabled), 200,
+		"Turn the second factor on, or move it to another app", .pool = POOL_AUTH,
+		ERRORS(E_BAD_CODE, E_BAD_PASSWORD, E_REAUTH_REQUIRED, E_RATE_LIMITED,
+			E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/verify", ACCOUNT, GENERAL, MFA_EXEMPT, account_2fa_verify,
+		IN(account_2fa_verify_in), OUT(account_ok), 200,
+		"Prove the second factor for this session", .pool = POOL_AUTH,
+		ERRORS(E_BAD_CODE, E_RATE_LIMITED, E_NOT_CONFIGURED)),
+	ROUTE(POST, "/api/account/2fa/disable", ACCOUNT, GENERAL, 0, account_2fa_disable,
+		IN(account_2fa_disable_in), OUT(account_ok), 200, "Turn the second factor off",
+		.pool = POOL_AUTH, ERRORS(E_BAD_PASSWORD, E_REAUTH_REQUIRED, E_RATE_LIMITED)),
 };
 
 static int start(const struct worker *worker, char *why, size_t why_size)
 {
-	(void)why, (void)why_size;
-	password_start(worker->options);
-	return 0;
+	const char *fault = seal_fault(worker->options);
+
+	if (fault != NULL) {
+		snprintf(why, why_size, "%s", fault);
+		return -1;
+	}
+	if (worker->pool != POOL_AUTH || password_start(worker->options))
+		return 0;
+	snprintf(why, why_size,
+		"no threads or memory to hash passwords in (%s): lower [account] hashes",
+		strerror(errno));
+	return -1;
+}
+
+static void stop(const struct worker *worker)
+{
+	(void)worker;
+	password_stop();
 }
 
 static const char *const prefixes[] = {"/api/auth/csrf", "/api/auth/providers", "/api/auth/session",
@@ -53,4 +114,5 @@ const struct family account_family = {
 	.admit = account_admit,
 	.authenticate = account_authenticate,
 	.start = start,
+	.stop = stop,
 };

@@ -7,6 +7,7 @@
 #include "../../domain/ai_call.h"
 #include "../../domain/ide_token.h"
 #include "../../domain/ledger.h"
+#include "../../domain/person.h"
 #include "../../domain/session.h"
 #include "../../fcgi/ai/anthropic_client.h"
 #include "../../fcgi/core/str.h"
@@ -50,11 +51,13 @@ int anthropic_authenticate(struct req *r)
 	if (str_starts(token, IDE_TOKEN_PREFIX)) {
 		TRY(ide_token_resolve(&r->db, token, r->now_us, &ide));
 		r->caller.user_id = ide.user_id;
+		r->caller.mfa_pending = person_mfa_pending(ide.mfa_since_us, ide.mfa_at_us);
 		account->plan = ide.plan;
 	} else {
 		TRY(session_resolve(&r->db, token, r->remote_addr, r->now_us, &session));
 		r->caller.user_id = session.user_id;
 		r->caller.session_id = session.session_id;
+		r->caller.mfa_pending = person_mfa_pending(session.mfa_since_us, session.mfa_at_us);
 		account->plan = session.plan;
 	}
 	r->caller.account = account;

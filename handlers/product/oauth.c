@@ -135,7 +135,9 @@ static int failure_page(struct req *r, const struct oauth_result *result)
 static int finish(struct req *r, const struct product_oauth_callback_in *in,
 	const struct oauth_provider *provider, struct oauth_result *result)
 {
+	struct signin_purpose purpose;
 	const char *handoff;
+	bool mfa_first;
 
 	TRY(oauth_resume(&r->db, r->worker->options, provider, in->state,
 		req_cookie(r, cookie_name(r, in->state)), r->now_us, result));
@@ -146,10 +148,15 @@ static int finish(struct req *r, const struct product_oauth_callback_in *in,
 		return fail(r->fail, E_INVALID_CODE, NULL);
 	TRY(oauth_identity(
 		r->net, &r->db, provider, in->code, redirect_uri(r, in->provider), result));
-	TRY(signin_with_identity(&r->db, provider->name, result->subject, result->email,
-		result->challenge, r->now_us, &handoff));
-	/* Both go through our page, which knows how to open the IDE and what to do when that fails.
-	 */
+	purpose = (struct signin_purpose){result->is_ide, result->challenge};
+	TRY(signin_with_identity(&r->db,
+		&(struct signin_identity){provider->name, result->subject, result->email, &purpose},
+		r->now_us, &handoff, &mfa_first));
+	/* All go through our page, which knows how to open the IDE and what to do when that fails;
+	 * for the second factor, see product_handoff_create(). */
+	if (mfa_first)
+		return resp_redirect(r, arena_printf(r->arena, "/signin?mfa=required%s#handoff=%s",
+						signin_query(r, result), handoff));
 	return resp_redirect(r, arena_printf(r->arena, "/signin%s#handoff=%s",
 					result->is_ide ? "?from=ide" : "", handoff));
 }

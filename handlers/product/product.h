@@ -41,8 +41,9 @@ struct product_order *product_orders_of(struct arena *a, const struct order_row 
 struct product_signed_in {
 	const char *token;
 	i64 expires_at_us;
-	struct product_me *user;
-	const char *redirect;
+	struct product_me *user; /* NULL: the second factor comes first */
+	struct opt_bool mfa_required;
+	const char *redirect, *challenge;
 };
 SCHEMA_DECLARE(product_signed_in);
 
@@ -53,7 +54,9 @@ HANDLER(product_founding);
 HANDLER(product_status);
 HANDLER(product_code_request);
 HANDLER(product_code_verify);
+HANDLER(product_password_signin);
 HANDLER(product_handoff_exchange);
+HANDLER(product_handoff_create);
 HANDLER(product_signout);
 HANDLER(product_signout_others);
 HANDLER(product_oauth_start);
@@ -79,7 +82,10 @@ SCHEMA_DECLARE(product_status);
 SCHEMA_DECLARE(product_code_request_in);
 SCHEMA_DECLARE(product_code_request);
 SCHEMA_DECLARE(product_code_verify_in);
+SCHEMA_DECLARE(product_password_in);
 SCHEMA_DECLARE(product_exchange_in);
+SCHEMA_DECLARE(product_handoff_in);
+SCHEMA_DECLARE(product_handoff);
 SCHEMA_DECLARE(product_revoked);
 SCHEMA_DECLARE(product_oauth_start_in);
 SCHEMA_DECLARE(product_oauth_callback_in);

@@ -1,6 +1,6 @@
 /* Signing in with a code from an e-mail, hand-off to the IDE, signing out (product.md section 2).
  */
-#include "../../domain/signin.h"
+#include "../../domain/password_signin.h"
 #include "../../domain/person.h"
 
 #include <string.h>
@@ -41,18 +41,34 @@ const struct session_caller_row *product_account(const struct req *r)
 SCHEMA(product_signed_in,
 	STR(product_signed_in, token, REQUIRED, DOC("session:..., shown only here")),
 	TIME_S(product_signed_in, expires_at_us, REQUIRED, .json = "expires_at"),
-	OBJECT(product_signed_in, user, product_me, REQUIRED),
-	STR(product_signed_in, redirect, DOC("hypex:// address that hands over to the IDE")));
+	OBJECT(product_signed_in, user, product_me,
+		DOC("Absent when the second factor is to be proved first")),
+	OPT_BOOL(product_signed_in, mfa_required,
+		DOC("True: the token is good for POST /api/account/2fa/verify only, until then")),
+	STR(product_signed_in, redirect, DOC("hypex:// address that hands over to the IDE")),
+	STR(product_signed_in, challenge,
+		DOC("Of the IDE that waits for the second factor, for POST /api/auth/handoff")));
 
+static const char *ide_address(struct req *r, const char *handoff)
+{
+	return arena_printf(r->arena, "hypex://auth?handoff=%s", handoff);
+}
+
+/* Nothing about the account is told before the second factor. */
 static void fill_signed_in(
 	struct req *r, const struct signin_result *result, struct product_signed_in *out)
 {
 	out->token = result->session.token;
 	out->expires_at_us = result->session.expires_at_us;
-	out->user = arena_new(r->arena, struct product_me);
-	product_me_fill(out->user, &result->account);
+	if (signin_is_pending(result)) {
+		out->mfa_required = (struct opt_bool){true, true};
+		out->challenge = result->challenge;
+	} else {
+		out->user = arena_new(r->arena, struct product_me);
+		product_me_fill(out->user, &result->account);
+	}
 	if (result->handoff != NULL)
-		out->redirect = arena_printf(r->arena, "hypex://auth?handoff=%s", result->handoff);
+		out->redirect = ide_address(r, result->handoff);
 	log_security(r, "signed_in", result->account.public_id);
 }
 
@@ -84,6 +100,14 @@ static int count_code(struct req *r, const char *email)
 	return rc;
 }
 
+static int check_challenge(struct req *r, const char *challenge)
+{
+	if (challenge == NULL || signin_challenge_valid(challenge))
+		return 0;
+	fail_fault(r->fail, "challenge", "base64url");
+	return fail(r->fail, E_INVALID_FIELD, NULL);
+}
+
 int product_code_request(struct req *r, const void *in_, void *out_)
 {
 	const struct product_code_request_in *in = in_;
@@ -96,10 +120,7 @@ int product_code_request(struct req *r, const void *in_, void *out_)
 
 	if (email == NULL)
 		return fail(r->fail, E_INVALID_EMAIL, NULL);
-	if (in->challenge != NULL && !signin_challenge_valid(in->challenge)) {
-		fail_fault(r->fail, "challenge", "base64url");
-		return fail(r->fail, E_INVALID_FIELD, NULL);
-	}
+	TRY(check_challenge(r, in->challenge));
 	TRY(count_code(r, email));
 	TRY(signin_request_code(&r->db, r->worker->options, email, &purpose, r->now_us));
 	*out = (struct product_code_request){true, CODE_LIFETIME_S};
@@ -130,6 +151,48 @@ int product_code_verify(struct req *r, const void *in_, void *out)
 	return 0;
 }
 
+struct product_password_in {
+	const char *email, *password, *from, *challenge, *device, *device_name;
+};
+SCHEMA(product_password_in, STR(product_password_in, email, REQUIRED, .max = 1000),
+	STR(product_password_in, password, REQUIRED, .max = 1000),
+	STR(product_password_in, from, .values = "ide|web"),
+	STR(product_password_in, challenge, .min = 43, .max = 43,
+		DOC("PKCE S256 challenge that the exchange of the hand-off will ask for")),
+	STR(product_password_in, device, .max = 64),
+	STR(product_password_in, device_name, .max = 80));
+
+/* One answer for every reason, so that it tells nothing about the address. */
+int product_password_signin(struct req *r, const void *in_, void *out)
+{
+	const struct product_password_in *in = in_;
+	const char *email = mail_address_normal(r->arena, in->email);
+	struct visitor visitor = {r->remote_addr, r->user_agent, r->request_id};
+	struct password_signin signin = {
+		r->worker->options, email, in->password, visitor, r->now_us};
+	struct signin_purpose purpose = {
+		in->from != NULL && strcmp(in->from, "ide") == 0, in->challenge};
+	struct session_device where = {in->device, in->device_name, r->user_agent, r->remote_addr};
+	struct credential_by_email_row who;
+	struct signin_result result;
+
+	TRY(check_challenge(r, in->challenge));
+	TRY(limit_hit_address(r, LIMIT_PASSWORD_IP));
+	TRY(limit_hit_pair(r, LIMIT_PASSWORD_EMAIL, email != NULL ? email : ""));
+	int rc = password_signin_check(&r->db, &signin, &who);
+	if (rc == 0)
+		rc = password_signin_session(&r->db, &signin, &who, &purpose, &where, &result);
+	if (rc == E_BAD_PASSWORD || rc == E_INVALID_CODE) {
+		fail_clear(r->fail);
+		return fail(r->fail, E_UNAUTHORIZED,
+			"The e-mail address or the password is wrong, or the address is not "
+			"confirmed.");
+	}
+	TRY(rc);
+	fill_signed_in(r, &result, out);
+	return 0;
+}
+
 struct product_exchange_in {
 	const char *handoff, *verifier, *device, *device_name;
 };
@@ -146,6 +209,41 @@ int product_handoff_exchange(struct req *r, const void *in_, void *out)
 
 	TRY(signin_with_handoff(&r->db, in->handoff, in->verifier, &where, r->now_us, &result));
 	fill_signed_in(r, &result, out);
+	return 0;
+}
+
+struct product_handoff_in {
+	const char *challenge;
+};
+SCHEMA(product_handoff_in, STR(product_handoff_in, challenge, .min = 43, .max = 43,
+				   DOC("PKCE S256 challenge that the exchange will ask for")));
+
+struct product_handoff {
+	const char *redirect;
+	i64 expires_in;
+};
+SCHEMA(product_handoff,
+	STR(product_handoff, redirect, REQUIRED,
+		DOC("hypex:// address that hands over to the IDE")),
+	I64(product_handoff, expires_in, REQUIRED, DOC("Seconds")));
+
+/* The way of an account with a second factor to the IDE. The IDE knows nothing of second factors,
+ * so the browser proves it, and what the browser's session has proved counts for the IDE's:
+ * 1. By code: the answer of /api/auth/verify has `mfa_required` and, where the IDE sent one along,
+ *    its `challenge`. By OAuth: the browser comes back to
+ *    /signin?mfa=required&from=ide[&challenge=...]#handoff=... and exchanges that hand-off itself,
+ *    without a verifier (it is for the browser; the challenge is the IDE's).
+ * 2. POST /api/account/2fa/verify {code} with the session token that the browser then has.
+ * 3. POST /api/auth/handoff {challenge}: where to go. */
+int product_handoff_create(struct req *r, const void *in_, void *out_)
+{
+	const struct product_handoff_in *in = in_;
+	struct product_handoff *out = out_;
+	const char *handoff;
+
+	TRY(check_challenge(r, in->challenge));
+	TRY(signin_create_handoff(&r->db, product_account(r), in->challenge, r->now_us, &handoff));
+	*out = (struct product_handoff){ide_address(r, handoff), HANDOFF_LIFETIME_S};
 	return 0;
 }
 

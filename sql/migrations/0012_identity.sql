@@ -4,7 +4,9 @@
 ALTER TABLE users
 	ADD COLUMN email_verified_at_us BIGINT NULL AFTER email,
 	ADD COLUMN mfa_since_us BIGINT NULL COMMENT 'second factor asked for since; credentials proved before are pending',
-	ADD COLUMN delete_after_us BIGINT NULL COMMENT 'deletion asked for: when it is carried out';
+	ADD COLUMN delete_after_us BIGINT NULL COMMENT 'deletion asked for: when it is carried out',
+	ADD COLUMN signed_up_at_us BIGINT NULL COMMENT 'last sign-up, while the address waits for its proof; then NULL',
+	ADD KEY (signed_up_at_us);
 UPDATE users SET email_verified_at_us = created_at_us WHERE email IS NOT NULL;
 
 CREATE TABLE password (
@@ -58,6 +60,7 @@ CREATE TABLE email_token (
 	purpose ENUM('verify', 'reset') CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
 	user_id BIGINT UNSIGNED NOT NULL,
 	password_hash VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'of the sign-up that asked: it counts once the address is proved',
+	display_name VARCHAR(80) NULL COMMENT 'of the same sign-up',
 	ip VARCHAR(45) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
 	created_at_us BIGINT NOT NULL,
 	expires_at_us BIGINT NOT NULL,

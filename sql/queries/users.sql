@@ -14,7 +14,7 @@ INSERT INTO users (public_id, email, email_verified_at_us, display_name, created
 -- user_verify :exec
 -- The address has been proved.
 -- in:  email_verified_at_us i64, user_id u64
-UPDATE users SET email_verified_at_us = ? WHERE user_id = ? AND email_verified_at_us IS NULL;
+UPDATE users SET email_verified_at_us = ?, signed_up_at_us = NULL WHERE user_id = ? AND email_verified_at_us IS NULL;
 
 -- user_set_mfa :exec
 -- in:  mfa_since_us i64?, user_id u64
@@ -35,7 +35,7 @@ WHERE user_id = ?;
 -- user_erase :exec
 -- Forgets the person; orders keep pointing at the row.
 -- in:  deleted_at_us i64, user_id u64
-UPDATE users SET email = NULL, email_verified_at_us = NULL, display_name = NULL, mfa_since_us = NULL, plan = 'free', overage_enabled = FALSE, deleted_at_us = ?
+UPDATE users SET email = NULL, email_verified_at_us = NULL, signed_up_at_us = NULL, display_name = NULL, mfa_since_us = NULL, plan = 'free', overage_enabled = FALSE, deleted_at_us = ?
 WHERE user_id = ?;
 
 -- identity_find :one

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../../fcgi/core/clock.h"
+#include "../../fcgi/core/seal.h"
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/route.h"
 #include "gen/sql.h"
@@ -39,6 +40,13 @@ static void check_config(struct command_context *c, struct findings *f)
 		bad(f, "config_key", "not set, so sign-in codes are not protected",
 			"Put `config_key_file = /etc/turnpike/config_key` into [server]; "
 			"`openssl rand -hex 32` makes one.");
+	if (c->options.encryption_key[0] == '\0')
+		bad(f, "encryption_key", "not set, so nobody can turn the second factor on",
+			"Put `encryption_key_file = /etc/turnpike/encryption_key` into [server]; "
+			"`openssl rand -base64 32` makes one.");
+	if (seal_fault(&c->options) != NULL)
+		bad(f, "encryption keys", seal_fault(&c->options),
+			"No worker starts before this is put right.");
 	if (str_equal(c->options.limits_mode, "dry-run"))
 		bad(f, "limits", "counted but not enforced", "Set mode = enforce in [limits].");
 	if (c->options.sandbox && str_starts(c->options.public_url, "https://"))

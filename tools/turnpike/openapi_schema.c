@@ -23,7 +23,9 @@ static void put_bounds(const struct field *f, const char *min, const char *max, 
 {
 	if (f->min == 0 && f->max == 0)
 		return;
-	buf_printf(out, ",\"%s\":%lld", min, (long long)f->min);
+	/* JSON Schema counts characters; each is one code unit of UTF-16, or two. */
+	i64 least = f->utf16 ? (f->min + 1) / 2 : f->min;
+	buf_printf(out, ",\"%s\":%lld", min, (long long)least);
 	if (f->max < INT64_MAX)
 		buf_printf(out, ",\"%s\":%lld", max, (long long)f->max);
 }
