@@ -3,7 +3,7 @@
 import { api, token } from "./api.js";
 import { sessionOver, toSignIn } from "./own-session.js";
 import { passwordFault, passwordField } from "./password-field.js";
-import { $, applyBrand, busy, failure, fieldError, notice } from "./ui.js";
+import { $, applyBrand, busy, failure, fieldError, notice, setTitle } from "./ui.js";
 
 let email = "";
 
@@ -64,15 +64,30 @@ function mailLink() {
   });
 }
 
-async function readAddress() {
+async function read() {
+  notice($("#reading-notice"), "");
   try {
-    ({ email } = await api("GET", "/api/account/me"));
-    $("#username").value = email;
-    notice($("#form-notice"), "");
+    const [me, { hasPassword }] = await Promise.all([
+      api("GET", "/api/account/me"),
+      api("GET", "/api/account/2fa/status"),
+    ]);
+    ({ email } = me);
+    show(hasPassword);
   } catch (cause) {
     if (cause.name !== "ApiError") throw cause;
-    if (!sessionOver(cause)) failure($("#form-notice"), cause, readAddress);
+    if (!sessionOver(cause)) failure($("#reading-notice"), cause, read);
   }
+}
+
+function show(hasPassword) {
+  $("#username").value = email;
+  $("#step-reading").hidden = true;
+  $("#step-form").hidden = false;
+  for (const node of document.querySelectorAll("[data-has-password]"))
+    node.hidden = (node.dataset.hasPassword === "yes") !== hasPassword;
+  $("#form-title").textContent = hasPassword ? "Change your password" : "Set a password";
+  setTitle($("#form-title").textContent);
+  $("#form-title").focus();
 }
 
 function start() {
@@ -85,7 +100,7 @@ function start() {
   passwordField($("#new-password"), { email: () => email });
   $("#password-form").addEventListener("submit", submit);
   $("#mail-link").addEventListener("click", mailLink);
-  readAddress();
+  read();
 }
 
 start();

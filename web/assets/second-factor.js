@@ -7,8 +7,10 @@ import { sessionOver, signOut, toSignIn } from "./own-session.js";
 import { passwordField } from "./password-field.js";
 import { $, applyBrand, busy, el, failure, fieldError, notice, time } from "./ui.js";
 
+let status = { enabled: false, hasPassword: false, fresh: true };
 let secret = "";
 let codes = [];
+const fields = {};
 
 function show(step) {
   for (const section of document.querySelectorAll(".step"))
@@ -21,12 +23,19 @@ function refused(cause, box, again) {
   if (cause.name !== "ApiError") throw cause;
   if (sessionOver(cause)) return;
   if (cause.code === "reauth_required") {
-    const address = `/signin?next=${location.pathname.slice(1)}&notice=confirm`;
-    const run = (event) => signOut(event.currentTarget, box, address);
-    notice(box, cause.message, { action: { label: "Sign in again", run } });
+    signInAgain(box);
   } else {
     failure(box, cause, again);
   }
+}
+
+function signInAgain(box) {
+  const address = `/signin?next=${location.pathname.slice(1)}&notice=confirm`;
+  const run = (event) => signOut(event.currentTarget, box, address);
+  notice(box, "This change needs a sign-in of the last ten minutes.", {
+    kind: "info",
+    action: { label: "Sign in again", run },
+  });
 }
 
 /* ---- what it is now ---- */
@@ -34,21 +43,25 @@ function refused(cause, box, again) {
 async function read() {
   notice($("#reading-notice"), "");
   try {
-    showState(await api("GET", "/api/account/2fa"));
+    status = await api("GET", "/api/account/2fa/status");
   } catch (cause) {
     refused(cause, $("#reading-notice"), read);
+    return;
   }
+  showState();
 }
 
-function showState({ enabled, enabledAt, recoveryCodesLeft }) {
-  if (!enabled) {
+function showState() {
+  $("#off-password").hidden = !status.hasPassword;
+  $("#on-password").hidden = !status.hasPassword || status.fresh;
+  if (!status.enabled) {
     show("off");
     return;
   }
   $("#on-text").replaceChildren(
     "Signing in asks for a code of your authenticator app. On since ",
-    time(Date.parse(enabledAt) / 1000, { withClock: false }),
-    `; ${recoveryCodesLeft} of your recovery codes are left.`,
+    time(Date.parse(status.enabledAt) / 1000, { withClock: false }),
+    `; ${status.recoveryCodesLeft} of your recovery codes are left.`,
   );
   show("on");
 }
@@ -56,6 +69,10 @@ function showState({ enabled, enabledAt, recoveryCodesLeft }) {
 /* ---- on ---- */
 
 function setUp() {
+  if (!status.fresh && !status.hasPassword) {
+    signInAgain($("#off-notice"));
+    return undefined;
+  }
   return busy($("#turn-on"), "Making a key", async () => {
     notice($("#off-notice"), "");
     notice($("#off-news"), "");
@@ -66,6 +83,7 @@ function setUp() {
       $("#secret").textContent = secret.replace(/(.{4})(?=.)/g, "$1 ");
       $("#secret-news").textContent = "";
       $("#code").value = "";
+      fields.on.clear();
       fieldError($("#code"), $("#code-error"), "");
       notice($("#setup-notice"), "");
       show("setup");
@@ -81,6 +99,7 @@ async function enable(event) {
   const isWhole = input.value.length === DIGITS;
 
   notice($("#setup-notice"), "");
+  fieldError($("#present-password"), $("#present-password-error"), "");
   fieldError(input, $("#code-error"), isWhole ? "" : "Enter all six digits of the code.");
   if (!isWhole) {
     input.focus();
@@ -88,13 +107,18 @@ async function enable(event) {
   }
   await busy($("#setup-form [type=submit]"), "Turning it on", async () => {
     try {
-      const body = { secret, code: input.value };
+      const password = $("#present-password").value || undefined;
+      const body = { secret, code: input.value, password };
       showCodes((await api("POST", "/api/account/2fa/enable", { body })).recoveryCodes);
     } catch (cause) {
       if (cause.code === "bad_code") {
         fieldError(input, $("#code-error"), `${cause.message} Is the clock of your phone right?`);
         input.focus();
         input.select();
+      } else if (cause.code === "bad_password" || cause.field === "password") {
+        $("#on-password").hidden = false;
+        fieldError($("#present-password"), $("#present-password-error"), cause.message);
+        $("#present-password").focus();
       } else {
         refused(cause, $("#setup-notice"), enable);
       }
@@ -152,8 +176,9 @@ async function disable(event) {
     try {
       const body = input.value ? { password: input.value } : {};
       await api("POST", "/api/account/2fa/disable", { body });
-      input.value = "";
-      show("off");
+      fields.off.clear();
+      status = { ...status, enabled: false };
+      showState();
       notice($("#off-news"), "The second factor is off.", { kind: "good" });
     } catch (cause) {
       if (cause.status === 400) {
@@ -172,7 +197,8 @@ function start() {
     toSignIn();
     return;
   }
-  passwordField($("#password"));
+  fields.off = passwordField($("#password"));
+  fields.on = passwordField($("#present-password"));
   $("#turn-on").addEventListener("click", setUp);
   $("#setup-form").addEventListener("submit", enable);
   $("#code").addEventListener("input", (event) => tidyDigits(event.target));
