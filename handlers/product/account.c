@@ -2,7 +2,6 @@
 #include "../../domain/account.h"
 
 #include "../../fcgi/core/email.h"
-#include "../../fcgi/core/log.h"
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/request.h"
 #include "product.h"
@@ -88,9 +87,8 @@ int product_account_delete(struct req *r, const void *in_, void *out_)
 	if (email == NULL || account->email == NULL || !str_equal(email, account->email))
 		return fail(r->fail, E_FORBIDDEN,
 			"confirm_email is not the address of this account. Nothing was deleted.");
-	TRY(account_erase(&r->db, r->caller.user_id, account->email, r->now_us));
-	LOG(INFO, "account_deleted", LOG_TEXT("request_id", r->request_id),
-		LOG_TEXT("user", account->public_id));
+	struct visitor visitor = req_visitor(r);
+	TRY(account_erase(&r->db, r->caller.user_id, "at_once", &visitor, r->now_us));
 	out->ok = true;
 	return 0;
 }

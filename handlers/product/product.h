@@ -3,6 +3,7 @@
 #define TURNPIKE_PRODUCT_H
 
 #include "../../fcgi/http/schema.h"
+#include "../visitor.h"
 #include "gen/sql.h"
 
 struct req;
@@ -66,6 +67,8 @@ HANDLER(product_me_update);
 HANDLER(product_orders_list);
 HANDLER(product_sessions_list);
 HANDLER(product_session_revoke);
+HANDLER(product_credentials_list);
+HANDLER(product_credential_end);
 HANDLER(product_wallet_get);
 HANDLER(product_export_get);
 HANDLER(product_account_delete);
@@ -94,6 +97,8 @@ SCHEMA_DECLARE(product_orders_in);
 SCHEMA_DECLARE(product_orders);
 SCHEMA_DECLARE(product_sessions);
 SCHEMA_DECLARE(product_session_in);
+SCHEMA_DECLARE(product_credentials);
+SCHEMA_DECLARE(product_credential_in);
 SCHEMA_DECLARE(product_wallet);
 SCHEMA_DECLARE(product_export);
 SCHEMA_DECLARE(product_account_delete_in);

@@ -1,6 +1,7 @@
 /* Signing in with a code from an e-mail, hand-off to the IDE, signing out (product.md section 2).
  */
 #include "../../domain/password_signin.h"
+#include "../../domain/credential.h"
 #include "../../domain/person.h"
 
 #include <string.h>
@@ -271,7 +272,7 @@ int product_signout_others(struct req *r, const void *in, void *out_)
 	u64 n;
 
 	(void)in;
-	TRY(sql_session_end_others(&r->db, r->caller.user_id, r->caller.session_id, &n));
+	TRY(credential_end_others(&r->db, r->caller.user_id, r->caller.session_id, &n));
 	log_security(r, "signed_out_others", product_account(r)->public_id);
 	*out = (struct product_revoked){true, (i64)n};
 	return 0;

@@ -141,12 +141,9 @@ async function showCurrentSession() {
 }
 
 function showFirstStep() {
-  if (link.step !== "email") {
-    showPasswordStep(link.step);
-    return;
-  }
-  showEmailStep();
-  notice($("#email-notice"), NOTICES.get(link.notice), { kind: "info" });
+  if (link.step === "email") showEmailStep();
+  else showPasswordStep(link.step);
+  notice($(`#${link.step}-notice`), NOTICES.get(link.notice), { kind: "info" });
 }
 
 // What is signed in here hands a fresh sign-in on to the IDE; after a while that takes a new one.
