@@ -14,6 +14,7 @@ import {
   Visitor,
   codeOf,
   credit,
+  eventually,
   mailTo,
   randomAddress,
   randomEmail,
@@ -129,18 +130,28 @@ function startProxy(address) {
 
 /* ---- people, and what they have done ---- */
 
-async function newestMail(email) {
-  const url = `/sandbox/mail.json?to=${encodeURIComponent(email)}`;
-  return (await request("GET", url, { check: false })).body[0];
+const mailsTo = async (email) =>
+  (await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false })).body;
+
+/** The code in the mail that `ask` brings about; other mails may come in between. */
+export async function codeAfter(email, ask) {
+  const before = new Set((await mailsTo(email)).map(({ id }) => id));
+  await ask();
+  return eventually(async () => {
+    const mails = await mailsTo(email);
+    const mail = mails.find(({ id, text }) => !before.has(id) && /\b\d{6}\b/.test(text));
+    assert.ok(mail, `a mail with a code to ${email}`);
+    return codeOf(mail);
+  });
 }
 
 /** Signs in without a browser, also somebody who is signed in already, and returns the token. */
 export async function signIn(email, device = "web") {
   const visitor = new Visitor();
-  const before = await newestMail(email);
-  const asked = await visitor.post("/api/auth/request-code", { email });
-  assert.equal(asked.status, 200, asked.text);
-  const code = codeOf(await mailTo(email, { newerThan: before?.id }));
+  const code = await codeAfter(email, async () => {
+    const asked = await visitor.post("/api/auth/request-code", { email });
+    assert.equal(asked.status, 200, asked.text);
+  });
   const answer = await visitor.post("/api/auth/verify", { email, code, device });
   assert.equal(answer.status, 200, answer.text);
   return answer.body.token;
