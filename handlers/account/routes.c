@@ -90,6 +90,8 @@ static const struct route routes[] = {
 		OUT(account_ok), 200, "Keep the account", .pool = POOL_AUTH),
 
 	/* 5. Second factor */
+	ROUTE(GET, "/api/account/2fa/status", ACCOUNT, GENERAL, 0, account_2fa_status, NO_IN,
+		OUT(account_2fa_status), 200, "Whether it is on, and what is left of it"),
 	ROUTE(GET, "/api/account/2fa/setup", ACCOUNT, GENERAL, 0, account_2fa_setup, NO_IN,
 		OUT(account_2fa_setup), 200, "A new secret for an authenticator app; keeps nothing",
 		ERRORS(E_NOT_CONFIGURED)),

@@ -53,6 +53,46 @@ static void set_cookie(struct req *r, struct opt_i64 mfa_since_us)
 		MFA_COOKIE_S);
 }
 
+static bool is_fresh(const struct req *r)
+{
+	return r->now_us - account_caller(r)->auth_at_us <= S_TO_US(WEB_SESSION_FRESH_S);
+}
+
+struct account_2fa_status {
+	bool enabled, has_password, fresh;
+	const char *enabled_at;
+	i64 recovery_codes_left;
+};
+SCHEMA(account_2fa_status, BOOL(account_2fa_status, enabled, REQUIRED),
+	STR(account_2fa_status, enabled_at, REQUIRED, NULLABLE, .json = "enabledAt",
+		DOC("ISO 8601")),
+	I64(account_2fa_status, recovery_codes_left, REQUIRED, .json = "recoveryCodesLeft"),
+	BOOL(account_2fa_status, has_password, REQUIRED, .json = "hasPassword"),
+	BOOL(account_2fa_status, fresh, REQUIRED,
+		DOC("The sign-in is recent enough for changes without the password")));
+
+int account_2fa_status(struct req *r, const void *in, void *out_)
+{
+	const struct account_caller *caller = account_caller(r);
+	struct account_2fa_status *out = out_;
+	struct factor_status_row row;
+
+	(void)in;
+	int rc = sql_factor_status(&r->db, caller->user_id, &row);
+	if (rc != 0)
+		return rc == SQL_NONE ? fail(r->fail, E_UNAUTHORIZED, NULL) : rc;
+	*out = (struct account_2fa_status){
+		.enabled = caller->mfa_since_us.has,
+		.enabled_at = caller->mfa_since_us.has
+				      ? clock_iso8601_ms(r->arena, caller->mfa_since_us.value)
+				      : NULL,
+		.recovery_codes_left = row.n_codes,
+		.has_password = row.has_password,
+		.fresh = is_fresh(r),
+	};
+	return 0;
+}
+
 struct account_2fa_setup {
 	const char *secret, *otpauth_url, *qr_svg_data_url, *qr_data_url;
 };
@@ -100,12 +140,11 @@ static int check_presence(struct req *r, const char *password, bool needs_passwo
 {
 	struct password_get_row present;
 	int rc = sql_password_get(&r->db, r->caller.user_id, &present);
-	bool is_fresh = r->now_us - account_caller(r)->auth_at_us <= S_TO_US(WEB_SESSION_FRESH_S);
 
 	if (rc != 0 && rc != SQL_NONE)
 		return rc;
 	if (rc == SQL_NONE || (password == NULL && !needs_password))
-		return is_fresh ? 0 : fail(r->fail, E_REAUTH_REQUIRED, NULL);
+		return is_fresh(r) ? 0 : fail(r->fail, E_REAUTH_REQUIRED, NULL);
 	if (password == NULL) {
 		fail_fault(r->fail, "password", "required");
 		return fail(r->fail, E_INVALID_FIELD, NULL);

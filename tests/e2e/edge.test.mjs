@@ -128,7 +128,7 @@ test("a request id of the client is used when it is a plain one", async () => {
 });
 
 test("a page may load only what is its own and is framed by nobody", async () => {
-  for (const page of ["signin", "account", "status"].filter((p) => fs.existsSync(path.join(root, `web/${p}.html`)))) {
+  for (const page of ["signin", "account", "status", "device", "ide", "settings/account/2fa", "settings/account/password", "reset/x", "verify/x", "verify-email/x"]) {
     const answer = await send(request(`GET /${page}`));
     assert.equal(answer.status, 200, page);
     plain_headers(answer, page);
@@ -182,6 +182,31 @@ test("the access log is JSON and never has a query", { skip: !stack }, async () 
   assert.ok(Number(line.upstream_seconds) >= 0);
   const refused = lines.find((l) => l.request_id === "refused-request-1");
   assert.deepEqual([refused.method, refused.path, refused.status], ["DELETE", "/signin", 405]);
+  for (const name of ["access.log", "nginx-error.log"]) assert.ok(!stack.read(`log/${name}`).includes("s3cr3t"), name);
+});
+
+test("the secret of a mailed link stays out of the logs, however it is spelt", { skip: !stack }, async () => {
+  const secret = "s3cr3t-of-a-mailed-link-".padEnd(43, "x");
+  const cases = [
+    { target: `/reset/${secret}`, status: 200, path: "/reset/..." },
+    { target: `/verify/${secret}?utm=1`, status: 200, path: "/verify/..." },
+    { target: `/verify-email/${secret}`, status: 200, path: "/verify-email/..." },
+    { target: `//%72eset/./${secret}`, status: 200, path: "/reset/..." },
+    { target: `http://127.0.0.1/verify/${secret}`, status: 200, path: "/verify/..." },
+    { target: `/Reset/${secret}`, status: 404, path: "/Reset/..." },
+    { target: `/reset/${secret}`, method: "POST", status: 405, path: "/reset/..." },
+    { target: `/verify/${secret}`, field: `X-Large: ${long(40000)}`, status: 431, path: "/verify/..." },
+  ];
+  for (const [i, c] of cases.entries()) {
+    const fields = [`X-Request-Id: mailed-link-${i}`, "Content-Length: 0", ...(c.field ? [c.field] : [])];
+    const answer = await send(request(`${c.method ?? "GET"} ${c.target}`, fields));
+    assert.equal(answer.status, c.status, c.target);
+    if (c.status === 200) assert.deepEqual(answer.headers["referrer-policy"], ["no-referrer"], c.target);
+  }
+  await sleep(1500); // the log is flushed each second
+  const lines = stack.read("log/access.log").trim().split("\n").map((line) => JSON.parse(line));
+  const paths = lines.slice(-cases.length).map((line) => line.path);
+  assert.deepEqual(paths, cases.map((c) => c.path));
   for (const name of ["access.log", "nginx-error.log"]) assert.ok(!stack.read(`log/${name}`).includes("s3cr3t"), name);
 });
 

@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { Visitor } from "../e2e/support.mjs";
 import {
+  appCode,
   artifacts,
   base,
   codeOf,
@@ -14,10 +15,14 @@ import {
   launch,
   mailTo,
   newMember,
+  newPasswordMember,
   openAccount,
+  passwordSignIn,
   randomEmail,
+  scan,
   step,
   subscribe,
+  turnOnSecondFactor,
   turnpike,
   useForAMonth,
   signIn,
@@ -37,8 +42,13 @@ const SIZES = [
 let browser;
 let newcomer;
 let member;
+let guarded; // has a password and a second factor
+let pending; // the same account in a browser that has not proved the second
 before(async () => {
   browser = await launch();
+  guarded = await newPasswordMember();
+  await turnOnSecondFactor(guarded.token);
+  pending = { token: await passwordSignIn(guarded.email, guarded.password) };
   newcomer = await newMember();
   member = await newMember();
   await useForAMonth(member.token);
@@ -47,6 +57,17 @@ before(async () => {
   for (const device of ["win32-x64", "darwin-arm64"]) await signIn(member.email, device);
 });
 after(() => browser.close());
+
+/** A link with a secret that nobody was sent. */
+const NO_LINK = (page) => `/${page}/${"A".repeat(43)}`;
+
+/** The code of a device that waits for somebody. */
+async function waitingDevice() {
+  const { body } = await new Visitor().post("/v1/auth/device/start", {
+    client_info: { platform: "darwin-arm64", version: "1.4.2" },
+  });
+  return body.user_code;
+}
 
 async function askForCode(page, path = "/signin?from=ide") {
   const email = randomEmail("axe");
@@ -133,6 +154,190 @@ const STATES = [
       await step(page, "done");
     },
   },
+  ...["password", "signup", "forgot"].map((name) => ({
+    name: `signin-${name}`,
+    async open(page) {
+      await page.goto(`/signin?step=${name}`);
+      await step(page, name);
+      await page.locator(`#${name}-form [type=submit]`).click();
+    },
+  })),
+  {
+    name: "signin-signup-typed",
+    async open(page) {
+      await page.goto("/signin?step=signup");
+      await page.fill("#signup-email", randomEmail("axe"));
+      await page.fill("#new-password", "some words"); // too short so far
+      await page.click("#step-signup [data-show]");
+      await page.fill("#new-password", "some words more");
+    },
+  },
+  {
+    name: "signin-sent",
+    async open(page) {
+      await page.goto("/signin?step=forgot");
+      await page.fill("#forgot-email", randomEmail("axe"));
+      await page.keyboard.press("Enter");
+      await step(page, "sent");
+    },
+  },
+  {
+    name: "signin-factor",
+    as: () => pending,
+    async open(page) {
+      await page.goto("/signin");
+      await step(page, "factor");
+      await page.fill("#factor", "000000");
+      await page.keyboard.press("Enter");
+      await page.locator("#factor-error:not(:empty)").waitFor();
+    },
+  },
+  {
+    name: "signin-factor-recovery",
+    as: () => pending,
+    async open(page) {
+      await page.goto("/signin");
+      await step(page, "factor");
+      await page.click("#factor-other");
+      await page.fill("#factor", "ABCD-EFGH-JK");
+    },
+  },
+  {
+    name: "device-enter",
+    as: () => newcomer,
+    async open(page) {
+      await page.goto("/device?code=ABCD-EFGH");
+      await page.getByText("No device waits with this code.").waitFor();
+    },
+  },
+  {
+    name: "device",
+    as: () => newcomer,
+    async open(page) {
+      await page.goto(`/device?code=${await waitingDevice()}`);
+      await step(page, "decide");
+    },
+  },
+  {
+    name: "device-approved",
+    as: () => newcomer,
+    async open(page) {
+      await page.goto(`/device?code=${await waitingDevice()}`);
+      await page.click("#approve");
+      await step(page, "over");
+    },
+  },
+  {
+    name: "device-denied",
+    as: () => newcomer,
+    async open(page) {
+      await page.goto(`/device?code=${await waitingDevice()}`);
+      await page.click("#deny");
+      await step(page, "over");
+    },
+  },
+  {
+    name: "ide",
+    as: () => newcomer,
+    async open(page) {
+      const { body } = await new Visitor().post("/v1/auth/ide/start", {
+        client_info: { platform: "linux-x64", version: "2.0.0" },
+        redirect_uri: "http://127.0.0.1:9/callback",
+      });
+      await page.goto(body.login_url);
+      await step(page, "decide");
+    },
+  },
+  {
+    name: "reset",
+    async open(page) {
+      await page.goto(NO_LINK("reset"));
+      await page.fill("#new-password", "four words that rhyme");
+    },
+  },
+  {
+    name: "reset-not-known",
+    async open(page) {
+      await page.goto(NO_LINK("reset"));
+      await page.fill("#new-password", "four words that rhyme");
+      await page.keyboard.press("Enter");
+      await step(page, "over");
+    },
+  },
+  { name: "verify", open: (page) => page.goto(NO_LINK("verify")) },
+  {
+    name: "verify-not-known",
+    async open(page) {
+      await page.goto(NO_LINK("verify"));
+      await page.click("#confirm");
+      await step(page, "over");
+    },
+  },
+  {
+    name: "password",
+    as: () => guarded,
+    async open(page) {
+      await page.goto("/settings/account/password");
+      await step(page, "form");
+      await page.click("#password-form [type=submit]");
+    },
+  },
+  {
+    name: "password-none",
+    as: () => newcomer,
+    async open(page) {
+      await page.goto("/settings/account/password");
+      await step(page, "form");
+    },
+  },
+  {
+    name: "second-factor-off",
+    as: () => newcomer,
+    async open(page) {
+      await page.goto("/settings/account/2fa");
+      await step(page, "off");
+    },
+  },
+  {
+    name: "second-factor-setup",
+    as: () => newcomer,
+    async open(page) {
+      await page.goto("/settings/account/2fa");
+      await page.click("#turn-on");
+      await step(page, "setup");
+    },
+  },
+  {
+    name: "second-factor-codes",
+    as: newMember,
+    async open(page) {
+      await page.goto("/settings/account/2fa");
+      await page.click("#turn-on");
+      await step(page, "setup");
+      await page.fill("#code", appCode(scan(await page.getAttribute("#qr", "src"))));
+      await page.keyboard.press("Enter");
+      await step(page, "codes");
+      await page.click("#codes-done");
+    },
+  },
+  {
+    name: "second-factor-on",
+    as: () => guarded,
+    async open(page) {
+      await page.goto("/settings/account/2fa");
+      await step(page, "on");
+    },
+  },
+  {
+    name: "second-factor-unreachable",
+    as: () => guarded,
+    async open(page) {
+      await page.route("**/api/account/**", (route) => route.abort());
+      await page.goto("/settings/account/2fa");
+      await page.getByRole("button", { name: "Try again" }).waitFor();
+    },
+  },
+  { name: "account-guarded", as: () => guarded, open: openAccount },
   { name: "account-new", as: () => newcomer, open: openAccount },
   { name: "account", as: () => member, open: openAccount },
   {
@@ -252,10 +457,10 @@ const overflow = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
 for (const state of STATES) {
-  test(`${state.name} is accessible, fits and is pictured in light and dark`, () =>
+  test(`${state.name} is accessible, fits and is pictured in light and dark`, async () =>
     visit(
       browser,
-      { token: state.as?.().token, bypassCSP: true, reducedMotion: "reduce" },
+      { token: (await state.as?.())?.token, bypassCSP: true, reducedMotion: "reduce" },
       async (page) => {
         await state.open(page);
         await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
@@ -285,8 +490,18 @@ test("the mail loads nothing and holds one link, its own", async () => {
 
 /* ---- weight and calm ---- */
 
-const PAGES = ["/signin", "/account", "/status"];
-const tokenFor = (path) => (path === "/account" ? member.token : undefined);
+const PAGES = [
+  "/signin",
+  "/account",
+  "/status",
+  "/device",
+  "/settings/account/2fa",
+  "/settings/account/password",
+  NO_LINK("reset"),
+  NO_LINK("verify"),
+];
+const PUBLIC = ["/signin", "/status", NO_LINK("reset"), NO_LINK("verify")];
+const tokenFor = (path) => (PUBLIC.includes(path) ? undefined : member.token);
 const WEIGHT_MAX = 60 * 1024;
 const SHIFT_MAX = 0.02;
 

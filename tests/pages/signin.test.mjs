@@ -14,6 +14,7 @@ import {
   newMember,
   randomEmail,
   signIn,
+  sql,
   step,
   storedToken,
   textOf,
@@ -290,13 +291,32 @@ test("a hand-off that is bound to the IDE is not spent on a token by hand", () =
     assert.equal((await api("POST", "/api/auth/exchange", { handoff, verifier })).status, 200);
   }));
 
-test("somebody who is signed in already gives the IDE a sign-in of its own", async () => {
+test("somebody who has signed in just now gives the IDE a sign-in of its own", async () => {
   const email = randomEmail("both");
   const token = await signIn(email);
+  await visit(browser, { token }, async (page, { api }) => {
+    const verifier = randomBytes(32).toString("base64url");
+    const challenge = createHash("sha256").update(verifier).digest("base64url");
+    await page.goto(`/signin?from=ide&challenge=${challenge}`);
+    await step(page, "done");
+    assert.equal(await textOf(page, "#done-title"), "You are already signed in");
+    await page.click("#ide-again");
+    await page.locator("#open-ide").waitFor();
+    const handoff = handoffIn(await page.getAttribute("#open-ide", "href"));
+    const answer = await api("POST", "/api/auth/exchange", { handoff, verifier });
+    assert.equal(answer.status, 200, answer.text);
+    assert.notEqual(answer.body.token, token);
+  });
+});
+
+test("somebody who signed in a while ago gives the IDE a sign-in of its own by a code", async () => {
+  const email = randomEmail("both");
+  const token = await signIn(email);
+  await sql(`UPDATE session SET created_at_us = created_at_us - 700000000 WHERE user_id =
+    (SELECT user_id FROM users WHERE email = '${email}')`);
   await visit(browser, { token }, async (page) => {
     await page.goto("/signin?from=ide");
     await step(page, "done");
-    assert.equal(await textOf(page, "#done-title"), "You are already signed in");
     await page.click("#ide-again");
     await step(page, "email");
     assert.equal(await page.inputValue("#email"), email);
@@ -486,6 +506,28 @@ test("a token that is no longer taken is dropped without a fuss", () =>
     await page.goto("/signin");
     await step(page, "email");
     assert.equal(await storedToken(page), null);
+  }));
+
+test("the way on after a sign-in leads to a page of ours only", async () => {
+  const { token } = await newMember();
+  await visit(browser, { token }, async (page) => {
+    await page.goto("/signin?next=settings%2Faccount%2Fpassword");
+    await page.waitForURL("**/settings/account/password");
+    for (const next of ["//evil.example/account", "https://evil.example/", "javascript:alert(1)", "/api/account/me"]) {
+      await page.goto(`/signin?next=${encodeURIComponent(next)}`);
+      await step(page, "done");
+    }
+  });
+});
+
+test("GitHub's way back goes on to where the sign-in was for", () =>
+  visit(browser, {}, async (page) => {
+    await page.goto("/settings/account/2fa");
+    await page.waitForURL("**/signin?next=*");
+    await page.click("[data-provider=github][href*=challenge]");
+    await page.fill("[name=email]", randomEmail("next"));
+    await page.click("#authorize");
+    await page.waitForURL("**/settings/account/2fa");
   }));
 
 test("too many tries count down", () =>

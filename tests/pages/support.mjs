@@ -5,12 +5,16 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import http from "node:http";
 import { fileURLToPath } from "node:url";
+import jsQR from "jsqr";
+import * as OTPAuth from "otpauth";
 import { chromium } from "playwright-core";
+import { PNG } from "pngjs";
 import {
   URL_BASE,
   Visitor,
   codeOf,
   credit,
+  eventually,
   mailTo,
   randomAddress,
   randomEmail,
@@ -126,18 +130,28 @@ function startProxy(address) {
 
 /* ---- people, and what they have done ---- */
 
-async function newestMail(email) {
-  const url = `/sandbox/mail.json?to=${encodeURIComponent(email)}`;
-  return (await request("GET", url, { check: false })).body[0];
+const mailsTo = async (email) =>
+  (await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false })).body;
+
+/** The code in the mail that `ask` brings about; other mails may come in between. */
+export async function codeAfter(email, ask) {
+  const before = new Set((await mailsTo(email)).map(({ id }) => id));
+  await ask();
+  return eventually(async () => {
+    const mails = await mailsTo(email);
+    const mail = mails.find(({ id, text }) => !before.has(id) && /\b\d{6}\b/.test(text));
+    assert.ok(mail, `a mail with a code to ${email}`);
+    return codeOf(mail);
+  });
 }
 
 /** Signs in without a browser, also somebody who is signed in already, and returns the token. */
 export async function signIn(email, device = "web") {
   const visitor = new Visitor();
-  const before = await newestMail(email);
-  const asked = await visitor.post("/api/auth/request-code", { email });
-  assert.equal(asked.status, 200, asked.text);
-  const code = codeOf(await mailTo(email, { newerThan: before?.id }));
+  const code = await codeAfter(email, async () => {
+    const asked = await visitor.post("/api/auth/request-code", { email });
+    assert.equal(asked.status, 200, asked.text);
+  });
   const answer = await visitor.post("/api/auth/verify", { email, code, device });
   assert.equal(answer.status, 200, answer.text);
   return answer.body.token;
@@ -156,6 +170,56 @@ export function newMember() {
     members.push(member);
   }
   return members.shift();
+}
+
+/** The path of the link that a mail holds, with its secret. */
+export const linkIn = ({ text }) => new URL(/https?:\/\/\S+/.exec(text)[0]).pathname;
+
+const tokenIn = (mail) => linkIn(mail).split("/").pop();
+
+/** Somebody new with a password and a proved address: {email, password, token}. */
+export async function newPasswordMember() {
+  const visitor = new Visitor();
+  const email = randomEmail("pass");
+  const password = `a few words nobody says ${randomEmail().slice(2, 8)}`;
+  const made = await visitor.post("/api/auth/signup", { email, password });
+  assert.equal(made.status, 201, made.text);
+  const proof = { token: tokenIn(await mailTo(email)) };
+  const proved = await visitor.post("/api/account/verify-email/confirm", proof);
+  assert.equal(proved.status, 200, proved.text);
+  return { email, password, token: await passwordSignIn(email, password) };
+}
+
+/** Signs in with a password, without a browser, and returns the token. */
+export async function passwordSignIn(email, password) {
+  const answer = await new Visitor().post("/api/auth/password", { email, password });
+  assert.equal(answer.status, 200, answer.text);
+  return answer.body.token;
+}
+
+/** An authenticator app that has read the picture (a PNG in a data URL). */
+export function scan(dataUrl) {
+  const png = PNG.sync.read(Buffer.from(dataUrl.split(",")[1], "base64"));
+  const seen = jsQR(new Uint8ClampedArray(png.data), png.width, png.height);
+  assert.ok(seen, "the picture is a QR code");
+  return OTPAuth.URI.parse(seen.data);
+}
+
+/** The app's code now, or `ahead` steps of 30 s later: each step is accepted once. */
+export const appCode = (app, ahead = 0) =>
+  app.generate({ timestamp: Date.now() + ahead * app.period * 1000 });
+
+/** Turns the second factor on without a browser: {app, recoveryCodes}; the session has proved it. */
+export async function turnOnSecondFactor(token) {
+  const visitor = new Visitor({ token });
+  const { body } = await visitor.post("/api/account/2fa/setup");
+  const app = scan(body.qrDataUrl);
+  const answer = await visitor.post("/api/account/2fa/enable", {
+    secret: body.secret,
+    code: appCode(app),
+  });
+  assert.equal(answer.status, 200, answer.text);
+  return { app, recoveryCodes: answer.body.recoveryCodes };
 }
 
 const DAY_S = 86_400;

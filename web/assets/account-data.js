@@ -2,7 +2,9 @@
 
 import { api, send, token } from "./api.js";
 import { brand } from "./brand.js";
-import { $, busy, el, failure, fieldError, notice, openDialog } from "./ui.js";
+import { saveAs } from "./one-time.js";
+import { sessionOver } from "./own-session.js";
+import { $, busy, failure, fieldError, notice, openDialog } from "./ui.js";
 
 async function exportData() {
   notice($("#export-notice"), "");
@@ -13,22 +15,9 @@ async function exportData() {
       saveAs(blob, `${brand.fileStem}-export-${new Date().toISOString().slice(0, 10)}.json`);
       $("#export-news").textContent = "Your data has been downloaded.";
     } catch (cause) {
-      if (cause.status === 401)
-        return location.replace("/signin?next=account&notice=session-ended");
-      failure($("#export-notice"), cause, exportData);
+      if (!sessionOver(cause)) failure($("#export-notice"), cause, exportData);
     }
   });
-}
-
-// A plain link cannot carry the token, so the answer is fetched and handed to the browser as a
-// file.
-function saveAs(blob, name) {
-  const url = URL.createObjectURL(blob);
-  const anchor = el("a", { href: url, download: name, hidden: true });
-  document.body.append(anchor);
-  anchor.click();
-  anchor.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 function askToDelete() {

@@ -1,23 +1,29 @@
-// The devices card: every live session, and how to end one or all others.
+// The devices card: everything that opens the account, of every way in, and how to end it.
 
 import { api } from "./api.js";
-import { $, busy, el, failure, icon, notice, openDialog, time, words } from "./ui.js";
+import { browserName, platformName } from "./device-name.js";
+import { sessionOver } from "./own-session.js";
+import { $, busy, el, failure, icon, notice, openDialog, time } from "./ui.js";
 
-const SYSTEMS = { win32: "Windows", darwin: "macOS", linux: "Linux", web: "Web browser" };
+let hooks = { reload() {}, signOut() {} };
 
-let hooks = { reload() {}, onSessionOver() {}, signOut() {} };
+const KINDS = {
+  session: "Signed in",
+  browser: "Signed in with a password",
+  ide: "IDE, let in from a browser",
+};
 
-/** "darwin-arm64" → "macOS (arm64)" */
-function deviceName(session) {
-  if (session.device_name) return session.device_name;
-  const [system, ...rest] = (session.device || "unknown device").split("-");
-  if (!SYSTEMS[system]) return words(session.device || "unknown device");
-  return rest.length > 0 ? `${SYSTEMS[system]} (${rest.join(" ")})` : SYSTEMS[system];
+/** What it calls itself, or its platform: "darwin-arm64" → "macOS (arm64)" */
+function nameOf(credential) {
+  if (credential.kind === "browser") return browserName(credential.name ?? "");
+  if (credential.name) return credential.name;
+  if (credential.kind === "ide") return "IDE";
+  return platformName(credential.device || "unknown device");
 }
 
-function deviceRow(session) {
-  const name = deviceName(session);
-  const button = session.current
+function deviceRow(credential) {
+  const name = nameOf(credential);
+  const button = credential.current
     ? el(
         "button",
         { type: "button", class: "button", onclick: () => hooks.signOut() },
@@ -29,7 +35,7 @@ function deviceRow(session) {
         {
           type: "button",
           class: "button",
-          onclick: (event) => endSession(event.currentTarget, session, name),
+          onclick: (event) => end(event.currentTarget, credential, name),
         },
         "Sign out",
         el("span", { class: "visually-hidden" }, ` ${name}`),
@@ -37,8 +43,8 @@ function deviceRow(session) {
 
   return el(
     "li",
-    { "data-session": session.id },
-    icon(session.device === "web" ? "browser" : "device"),
+    { "data-credential": credential.id },
+    icon(credential.kind === "browser" || credential.device === "web" ? "browser" : "device"),
     el(
       "div",
       { class: "about" },
@@ -46,15 +52,16 @@ function deviceRow(session) {
         "div",
         { class: "row" },
         el("p", { class: "strong" }, name),
-        session.current && el("span", { class: "badge badge-good" }, "This browser"),
+        credential.current && el("span", { class: "badge badge-good" }, "This browser"),
       ),
       el(
         "p",
         { class: "hint" },
-        session.ip,
+        KINDS[credential.kind],
+        credential.ip && ` from ${credential.ip}`,
         el("br"),
         "last seen ",
-        time(session.last_seen),
+        time(credential.last_seen_at),
       ),
     ),
     button,
@@ -62,11 +69,11 @@ function deviceRow(session) {
 }
 
 export async function loadDevices() {
-  const { sessions } = await api("GET", "/api/account/sessions");
-  const others = sessions.filter((session) => !session.current).length;
+  const { credentials } = await api("GET", "/api/account/credentials");
+  const others = credentials.filter(({ current }) => !current).length;
 
   return [
-    el("ul", { class: "devices", role: "list" }, sessions.map(deviceRow)),
+    el("ul", { class: "devices", role: "list" }, credentials.map(deviceRow)),
     others > 0
       ? el(
           "div",
@@ -90,7 +97,7 @@ async function change(button, label, request, news) {
       $("#devices-news").textContent = news(await request());
       changed = true;
     } catch (cause) {
-      if (cause.status === 401) return hooks.onSessionOver();
+      if (sessionOver(cause)) return;
       // Somebody else ended it first: what was wanted is so.
       changed = cause.status === 404;
       if (!changed) failure($("#devices-notice"), cause);
@@ -102,11 +109,13 @@ async function change(button, label, request, news) {
   $("#devices-title").focus();
 }
 
-function endSession(button, session, name) {
+const endOne = ({ id }) => api("DELETE", `/api/account/credentials/${encodeURIComponent(id)}`);
+
+function end(button, credential, name) {
   return change(
     button,
     "Signing out",
-    () => api("DELETE", `/api/account/sessions/${encodeURIComponent(session.id)}`),
+    () => endOne(credential),
     () => `${name} is signed out.`,
   );
 }
@@ -117,9 +126,23 @@ async function endOthers(event) {
   await change(
     button,
     "Signing out",
-    () => api("POST", "/api/auth/signout-others"),
-    ({ revoked }) => `${revoked} ${revoked === 1 ? "device is" : "devices are"} signed out.`,
+    endAllOthers,
+    (ended) => `${ended} ${ended === 1 ? "device is" : "devices are"} signed out.`,
   );
+}
+
+// What the API ends at once does not hold the tokens of IDEs; those go one by one.
+async function endAllOthers() {
+  const { revoked } = await api("POST", "/api/auth/signout-others");
+  const { credentials } = await api("GET", "/api/account/credentials");
+  const left = credentials.filter(({ current }) => !current);
+  for (const credential of left) await endOne(credential).catch(unlessGone);
+  return revoked + left.length;
+}
+
+// Somebody else ended it first: what was wanted is so.
+function unlessGone(cause) {
+  if (cause.status !== 404) throw cause;
 }
 
 export function initDevices(callbacks) {

@@ -1,18 +1,16 @@
 // /account: who is signed in, and which card is filled by which module.
 
 import { api, token } from "./api.js";
-import { $, applyBrand, busy, failure } from "./ui.js";
+import { $, applyBrand, failure } from "./ui.js";
 import { initData } from "./account-data.js";
 import { initDevices, loadDevices } from "./account-devices.js";
 import { showPlan } from "./account-plan.js";
 import { initProfile, showProfile } from "./account-profile.js";
 import { loadOrders, loadSpend, loadUsage } from "./account-records.js";
+import { loadSecurity } from "./account-security.js";
+import { sessionOver, signOut, toSignIn } from "./own-session.js";
 
 const PATIENCE_MS = 1500;
-
-function toSignIn(reason) {
-  location.replace(`/signin?next=account${reason ? `&notice=${reason}` : ""}`);
-}
 
 /**
  * Fills one card: what it says while reading is in the HTML; a failure says why and offers another
@@ -24,8 +22,8 @@ async function fillCard(selector, load) {
   try {
     box.replaceChildren(...[await load()].flat().filter(Boolean));
   } catch (cause) {
-    if (cause.status === 401) return toSignIn("session-ended");
     if (cause.name !== "ApiError") throw cause;
+    if (sessionOver(cause)) return;
     const message = document.createElement("div");
     message.setAttribute("role", "alert");
     box.replaceChildren(message);
@@ -45,17 +43,8 @@ async function loadAccount() {
   return showPlan(user, catalog);
 }
 
-async function signOut() {
-  await busy($("#signout"), "Signing out", async () => {
-    try {
-      await api("POST", "/api/auth/signout");
-    } catch (cause) {
-      if (cause.status !== 401) return failure($("#page-notice"), cause, signOut);
-    }
-    token.clear();
-    location.replace("/signin?notice=signed-out");
-  });
-}
+const signOutHere = () =>
+  signOut($("#signout"), $("#page-notice"), "/signin?notice=signed-out");
 
 /* Cards that grow one after the other push each other about: they are shown together, unless one
  * keeps the others waiting. */
@@ -72,14 +61,13 @@ function start() {
   applyBrand();
   if (!token.get()) return toSignIn();
 
-  $("#signout").addEventListener("click", signOut);
+  $("#signout").addEventListener("click", signOutHere);
   token.onChangeElsewhere((value) => (value ? location.reload() : toSignIn("signed-out")));
 
   initProfile({ onChange: () => fillCard("#plan", loadAccount) });
   initDevices({
     reload: () => fillCard("#devices", loadDevices),
-    onSessionOver: () => toSignIn("session-ended"),
-    signOut,
+    signOut: signOutHere,
   });
   initData();
 
@@ -87,6 +75,7 @@ function start() {
     fillCard("#plan", loadAccount),
     fillCard("#usage", loadUsage),
     fillCard("#spend", loadSpend),
+    fillCard("#security", loadSecurity),
     fillCard("#devices", loadDevices),
     fillCard("#orders", loadOrders),
   ]);

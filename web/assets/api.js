@@ -17,13 +17,17 @@ const PLAIN_WORDS = {
   504: "The service took too long to answer.",
 };
 
-/** `status` is 0 when no answer came at all; `code` is then "unreachable" or "timeout". */
+/**
+ * `status` is 0 when no answer came at all; `code` is then "unreachable" or "timeout". `field` is
+ * the member of the request that is at fault, if the server named one.
+ */
 export class ApiError extends Error {
-  constructor({ status, code, message, retryAfter = null, body = null }) {
+  constructor({ status, code, message, field = null, retryAfter = null, body = null }) {
     super(message);
     this.name = "ApiError";
     this.status = status;
     this.code = code;
+    this.field = field;
     this.retryAfter = retryAfter;
     this.body = body;
   }
@@ -130,15 +134,26 @@ function networkError(cause) {
 
 async function httpError(response) {
   const body = await response.json().catch(() => null);
+  const { code, message, field } = readError(body ?? {});
   const plain = PLAIN_WORDS[response.status] ?? `Something went wrong (${response.status}).`;
   return new ApiError({
     status: response.status,
-    code: typeof body?.error === "string" ? body.error : `http_${response.status}`,
-    message: typeof body?.message === "string" && body.message ? body.message : plain,
+    code: text(code) ?? `http_${response.status}`,
+    message: text(message) ?? plain,
+    field: text(field),
     retryAfter: retryAfter(response, body),
     body,
   });
 }
+
+// Each family of the API has its own form of an error.
+function readError({ category, message, field, error, code }) {
+  if (category) return { code: category, message, field }; // account
+  if (code) return { code, message: error }; // gateway
+  return { code: error, message, field }; // product
+}
+
+const text = (value) => (typeof value === "string" && value ? value : null);
 
 function retryAfter(response, body) {
   const header = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);

@@ -84,8 +84,8 @@ async function manualToken() {
     try {
       const answer = await api("POST", "/api/auth/exchange", { auth: false, body });
       setHandoff(null);
-      $("#done-title").textContent = title({ user: answer.user });
-      $("#done-who").textContent = who(answer.user);
+      $("#done-title").textContent = title(answer);
+      if (answer.user) $("#done-who").textContent = who(answer.user);
       return { value: answer.token, hint: OF_ITS_OWN };
     } catch (cause) {
       if (cause.code !== "invalid_code") throw cause;

@@ -2,7 +2,8 @@
 // Secrets arrive in the fragment, which no server sees; they leave the address bar at once.
 
 const ATTEMPT_KEY = "turnpike.oauth";
-const NEXT = new Map([["account", "/account"]]);
+const STEPS = ["password", "signup", "forgot"];
+const NEXT = ["/account", "/device", "/ide", "/settings/account/2fa", "/settings/account/password"];
 
 const query = new URLSearchParams(location.search);
 const fragment = new URLSearchParams(location.hash.slice(1));
@@ -12,11 +13,24 @@ export const link = Object.freeze({
   email: query.get("email") ?? "",
   code: /^\d{6}$/.test(fragment.get("code") ?? "") ? fragment.get("code") : "",
   handoff: /^[\w-]{1,64}$/.test(fragment.get("handoff") ?? "") ? fragment.get("handoff") : "",
+  /** The account has a second factor: the hand-off is for this browser, which proves it. */
+  mfaFirst: query.get("mfa") === "required",
   error: query.get("error") ?? "",
   notice: query.get("notice") ?? "",
-  next: NEXT.get(query.get("next")) ?? null,
+  step: STEPS.includes(query.get("step")) ? query.get("step") : "email",
+  next: ownPage(query.get("next")),
   challenge: query.get("challenge") ?? undefined,
 });
+
+/** The page to go on to, by its path; null for anything that is not a page of ours. */
+function ownPage(path) {
+  try {
+    const { origin, pathname, search } = new URL(path ?? "", location.origin);
+    return origin === location.origin && NEXT.includes(pathname) ? pathname + search : null;
+  } catch {
+    return null;
+  }
+}
 
 /** What a handoff that is not taken is told as: the API only knows codes. */
 export const LINK_USED = "This link has been used already, or it is too old. Please start again.";
@@ -30,11 +44,12 @@ if (location.hash) history.replaceState(null, "", location.pathname + location.s
  * then only the IDE can redeem the handoff.
  */
 export const oauth = {
-  /** {from, verifier?, bound} of the attempt this tab made, or null. */
+  /** {from, verifier?, next?, bound} of the attempt this tab made, or null. */
   attempt() {
     try {
       const attempt = JSON.parse(sessionStorage.getItem(ATTEMPT_KEY));
-      return attempt?.from === link.from ? attempt : null;
+      if (attempt?.from !== link.from) return null;
+      return { ...attempt, next: ownPage(attempt.next) };
     } catch {
       return null;
     }
@@ -48,11 +63,13 @@ export const oauth = {
     }
   },
 
-  async prepareLinks(anchors, { from, challenge }) {
+  async prepareLinks(anchors, { from, challenge, next }) {
     const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
     const own = from === "web" ? await digest(verifier) : undefined;
     const attempt =
-      from === "web" ? { from, verifier: own && verifier } : { from, bound: Boolean(challenge) };
+      from === "web"
+        ? { from, next, verifier: own && verifier }
+        : { from, bound: Boolean(challenge) };
 
     for (const anchor of anchors) {
       const params = new URLSearchParams({ from });

@@ -1,20 +1,13 @@
-// /signin: the steps from an e-mail address, a mail link or an OAuth return to a session token.
+// /signin: from whichever way in to a session, past the second factor, and on to where it was for.
 
 import { api, token } from "./api.js";
-import { $, applyBrand, busy, failure, fieldError, notice, setTitle } from "./ui.js";
-import { LINK_USED, link, oauth } from "./signin-link.js";
+import { initCode, showEmailStep, showMailLinkStep } from "./signin-code.js";
 import { done } from "./signin-done.js";
-
-const RESEND_AFTER_S = 30;
-const CODE_LENGTH = 6;
-
-const STEPS = {
-  email: "Sign in",
-  code: "Check your mail",
-  finish: "Finish signing in",
-  working: "Signing you in",
-  done: "You are signed in",
-};
+import { askSecondFactor, initSecondFactor } from "./signin-factor.js";
+import { LINK_USED, link, oauth } from "./signin-link.js";
+import { initPassword, showPasswordStep } from "./signin-password.js";
+import { isShown, person, show, thisDevice } from "./signin-steps.js";
+import { $, applyBrand, busy, failure, notice } from "./ui.js";
 
 // Keys come from the address, hence Maps: an object would know "constructor" too.
 const ERRORS = new Map([
@@ -25,163 +18,77 @@ const NOTICES = new Map([
   ["signed-out", "You are signed out."],
   ["session-ended", "Your session has ended. Please sign in again."],
   ["account-deleted", "Your account has been deleted and every device is signed out."],
+  ["password-changed", "Your password is changed. Please sign in with the new one."],
+  ["confirm", "Please sign in again: this change needs a sign-in of the last ten minutes."],
+  ["device", "Sign in to connect a device. This page takes you back to it."],
 ]);
 
-let email = link.email;
 let user = null;
-let resendTimer = null;
+let next = link.next;
+let challenge = link.challenge;
 
-function show(step) {
-  for (const name of Object.keys(STEPS)) $(`#step-${name}`).hidden = name !== step;
-  setTitle(STEPS[step]);
+/* ---- a session ---- */
+
+async function signedIn(answer) {
+  token.set(answer.token);
+  next ??= oauth.attempt()?.next ?? null;
+  oauth.forget();
+  challenge = answer.challenge ?? challenge;
+  if (answer.mfa_required) askSecondFactor();
+  else goOn(answer);
 }
 
-/* ---- step 1: the address ---- */
-
-function showEmailStep({ focus = true } = {}) {
-  clearInterval(resendTimer);
-  show("email");
-  $("#email").value = email;
-  if (focus) $("#email").focus();
-}
-
-function requestCode() {
-  return api("POST", "/api/auth/request-code", {
-    auth: false,
-    body: { email, from: link.from, challenge: link.challenge, ...thisDevice() },
-  });
-}
-
-async function submitEmail(event) {
-  event?.preventDefault();
-  const input = $("#email");
-  const error = $("#email-error");
-  const value = input.value.trim();
-
-  notice($("#email-notice"), "");
-  fieldError(input, error, "");
-  if (!value || !input.validity.valid) {
-    fieldError(input, error, "Enter your e-mail address, such as name@example.com.");
-    input.focus();
+function goOn(answer) {
+  if (next && link.from === "web") {
+    location.replace(next);
     return;
   }
-  await busy($("#email-form [type=submit]"), "Sending the code", async () => {
-    email = value;
-    try {
-      showCodeStep(await requestCode());
-    } catch (cause) {
-      if (cause.code === "invalid_email") {
-        fieldError(input, error, cause.message);
-        input.focus();
-      } else {
-        failure($("#email-notice"), cause, submitEmail);
-      }
-    }
-  });
+  ({ user } = answer);
+  show("done");
+  done.show({ user, code: handoffOf(answer.redirect), bound: Boolean(challenge) });
 }
 
-/* ---- step 2: the code ---- */
+const handoffOf = (redirect) => redirect && new URL(redirect).searchParams.get("handoff");
 
-function showCodeStep(answer) {
-  show("code");
-  $("#code-email").textContent = email;
-  $("#code-life").textContent = `${Math.round((answer.expires_in ?? 900) / 60)} minutes`;
-  $("#code").value = "";
-  resetCodeMessages();
-  startResendCountdown();
-  $("#code").focus();
-}
-
-/* The link in the mail: everything is filled in, but only the click spends the code. */
-function showMailLinkStep() {
-  show("code");
-  $("#code-title").textContent = "Finish signing in";
-  $("#code-email").textContent = email;
-  $("#code").value = link.code;
-  $("#code-submit").focus();
-}
-
-function resetCodeMessages() {
-  fieldError($("#code"), $("#code-error"), "");
-  notice($("#code-notice"), "");
-  notice($("#code-news"), "");
-}
-
-// Codes are pasted in many dresses: "123 456", "123-456", a whole line of the mail.
-function tidyCode() {
-  const input = $("#code");
-  const digits = input.value.replace(/\D/g, "").slice(0, CODE_LENGTH);
-  if (input.value !== digits) input.value = digits;
-}
-
-async function submitCode(event) {
-  event?.preventDefault();
-  const input = $("#code");
-  tidyCode();
-  resetCodeMessages();
-  if (input.value.length !== CODE_LENGTH) {
-    fieldError(input, $("#code-error"), "Enter all six digits of the code.");
-    input.focus();
-    return;
+// For the IDE this browser's session makes a hand-off now that it is good for something.
+async function afterSecondFactor() {
+  try {
+    const [me, handoff] = await Promise.all([
+      api("GET", "/api/account/me"),
+      link.from === "ide" ? newHandoff() : {},
+    ]);
+    goOn({ user: me, ...handoff });
+  } catch (cause) {
+    if (cause.status === 401) sessionGone();
+    else failure($("#factor-notice"), cause, afterSecondFactor);
   }
-  await busy($("#code-submit"), "Signing in", async () => {
-    try {
-      const body = {
-        email,
-        code: input.value,
-        from: link.from,
-        challenge: link.challenge,
-        ...thisDevice(),
-      };
-      finish(await api("POST", "/api/auth/verify", { auth: false, body }));
-    } catch (cause) {
-      if (cause.code === "invalid_code") {
-        fieldError(input, $("#code-error"), cause.message);
-        input.focus();
-        input.select();
-      } else {
-        failure($("#code-notice"), cause, submitCode);
-      }
-    }
-  });
 }
 
-async function resend() {
-  await busy($("#resend"), "Sending", async () => {
-    resetCodeMessages();
-    try {
-      await requestCode();
-      $("#code").value = "";
-      notice($("#code-news"), "A new code is on its way. Earlier codes no longer work.", {
-        kind: "good",
-      });
-    } catch (cause) {
-      failure($("#code-notice"), cause);
-      return;
-    }
-    $("#code").focus();
-  });
-  if ($("#code-notice").textContent === "") startResendCountdown();
+const newHandoff = () => api("POST", "/api/auth/handoff", { body: { challenge } });
+
+function startAgain(text, kind) {
+  user = null;
+  done.forget();
+  showEmailStep();
+  notice($("#email-notice"), text, { kind });
 }
 
-function startResendCountdown() {
-  const button = $("#resend");
-  const until = Date.now() + RESEND_AFTER_S * 1000;
-  const tick = () => {
-    const left = Math.ceil((until - Date.now()) / 1000);
-    if (left > 0) {
-      button.textContent = `Send a new code (${left} s)`;
-      return;
-    }
-    clearInterval(resendTimer);
-    button.textContent = "Send a new code";
-    button.removeAttribute("aria-disabled");
-  };
+const sessionGone = () => startAgain(NOTICES.get("session-ended"), "info");
 
-  clearInterval(resendTimer);
-  button.setAttribute("aria-disabled", "true");
-  tick();
-  resendTimer = setInterval(tick, 500);
+function signedOut() {
+  person.email = "";
+  startAgain(NOTICES.get("signed-out"), "good");
+}
+
+// Whoever cannot give the code may be somebody else: what was begun ends.
+async function giveUp() {
+  await busy($("#factor-give-up"), null, () =>
+    api("POST", "/api/auth/signout").catch(() => {
+      // The session is good for nothing and ends by itself.
+    }),
+  );
+  token.clear();
+  signedOut();
 }
 
 /* ---- the way back from GitHub or Google ---- */
@@ -193,7 +100,7 @@ async function exchange() {
   try {
     const verifier = oauth.attempt()?.verifier;
     const body = { handoff: link.handoff, verifier, ...thisDevice() };
-    finish(await api("POST", "/api/auth/exchange", { auth: false, body }));
+    await signedIn(await api("POST", "/api/auth/exchange", { auth: false, body }));
   } catch (cause) {
     $("#working-text").textContent = "";
     $("#working-again").hidden = false;
@@ -201,21 +108,6 @@ async function exchange() {
     else failure($("#working-notice"), cause, exchange);
   }
 }
-
-function finish(answer) {
-  clearInterval(resendTimer);
-  token.set(answer.token);
-  oauth.forget();
-  if (link.next && link.from === "web") {
-    location.replace(link.next);
-    return;
-  }
-  ({ user } = answer);
-  show("done");
-  done.show({ user, code: handoffOf(answer.redirect), bound: Boolean(link.challenge) });
-}
-
-const handoffOf = (redirect) => redirect && new URL(redirect).searchParams.get("handoff");
 
 // The IDE redeems it, not this browser; who it is for is not known here.
 function passOnHandoff() {
@@ -231,56 +123,77 @@ function passOnHandoff() {
 async function showCurrentSession() {
   try {
     user = await api("GET", "/api/account/me");
-    show("done");
-    done.show({ user, already: true });
   } catch (cause) {
-    showEmailStep();
+    if (cause.code === "mfa_required") {
+      askSecondFactor();
+      return;
+    }
+    showFirstStep();
     if (cause.status !== 401) failure($("#email-notice"), cause, showCurrentSession);
+    return;
+  }
+  if (next && link.from === "web") {
+    location.replace(next);
+    return;
+  }
+  show("done");
+  done.show({ user, already: true });
+}
+
+function showFirstStep() {
+  if (link.step === "email") showEmailStep();
+  else showPasswordStep(link.step);
+  notice($(`#${link.step}-notice`), NOTICES.get(link.notice), { kind: "info" });
+}
+
+// What is signed in here hands a fresh sign-in on to the IDE; after a while that takes a new one.
+async function signInForIde() {
+  try {
+    goOn({ user, ...(await newHandoff()) });
+  } catch (cause) {
+    if (cause.status === 401) {
+      sessionGone();
+    } else if (cause.code === "reauth_required") {
+      person.email = user.email;
+      showEmailStep();
+    } else {
+      failure($("#done-notice"), cause, signInForIde);
+    }
   }
 }
 
-// A browser's session cannot be handed to the IDE; a code makes one for it.
-function signInForIde() {
-  email = user.email;
-  showEmailStep();
-}
+/* ---- start ---- */
 
-function signedOut() {
-  email = "";
-  user = null;
-  done.forget();
-  showEmailStep();
-  notice($("#email-notice"), NOTICES.get("signed-out"), { kind: "good" });
-}
-
-function thisDevice() {
-  const platform = navigator.userAgentData?.platform ?? navigator.platform ?? "";
-  const browser = ["Firefox", "Edg", "OPR", "Chrome", "Safari"].find((name) =>
-    navigator.userAgent.includes(`${name}/`),
-  );
-  const name = { Edg: "Edge", OPR: "Opera" }[browser] ?? browser ?? "Browser";
-  return { device: "web", device_name: platform ? `${name} on ${platform}` : name };
+function wire() {
+  initCode({ onSignedIn: signedIn });
+  initPassword({ onSignedIn: signedIn });
+  initSecondFactor({ onProved: afterSecondFactor, onSessionOver: sessionGone, onGiveUp: giveUp });
+  done.init({
+    onSignOut: signedOut,
+    onIdeAgain: () => busy($("#ide-again"), "Signing the IDE in", signInForIde),
+  });
+  oauth.prepareLinks(document.querySelectorAll("[data-provider]"), link);
+  $("#finish").addEventListener("click", () => busy($("#finish"), "Signing in", exchange));
+  for (const button of document.querySelectorAll("[data-to]")) {
+    const step = button.dataset.to;
+    button.addEventListener("click", () =>
+      step === "email" ? showEmailStep() : showPasswordStep(step),
+    );
+  }
+  token.onChangeElsewhere((value) => {
+    if (value && !isShown("done") && link.from === "web") showCurrentSession();
+    if (!value && (isShown("done") || isShown("factor"))) signedOut();
+  });
 }
 
 function start() {
   applyBrand();
   for (const node of document.querySelectorAll("[data-only-ide]"))
     node.hidden = link.from !== "ide";
-  $("#email-form").addEventListener("submit", submitEmail);
-  $("#code-form").addEventListener("submit", submitCode);
-  $("#code").addEventListener("input", tidyCode);
-  $("#resend").addEventListener("click", resend);
-  $("#change-email").addEventListener("click", () => showEmailStep());
-  $("#finish").addEventListener("click", () => busy($("#finish"), "Signing in", exchange));
-  done.init({ onSignOut: signedOut, onIdeAgain: signInForIde });
-  oauth.prepareLinks(document.querySelectorAll("[data-provider]"), link);
-  token.onChangeElsewhere((value) => {
-    if (value && $("#step-done").hidden && link.from === "web") showCurrentSession();
-    if (!value && !$("#step-done").hidden) signedOut();
-  });
+  wire();
 
   if (link.handoff) {
-    if (link.from === "ide") passOnHandoff();
+    if (link.from === "ide" && !link.mfaFirst) passOnHandoff();
     else if (oauth.attempt()) exchange();
     else show("finish");
   } else if (link.email && link.code) {
@@ -294,8 +207,7 @@ function start() {
   } else if (token.get()) {
     showCurrentSession();
   } else {
-    showEmailStep();
-    notice($("#email-notice"), NOTICES.get(link.notice), { kind: "info" });
+    showFirstStep();
   }
 }
 
