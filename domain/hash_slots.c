@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -154,6 +155,7 @@ static unsigned char *map_memory(size_t bytes)
 static bool start(struct hash_slots *s, struct slot *slot)
 {
 	pthread_attr_t attributes;
+	sigset_t all, before;
 
 	slot->slots = s;
 	slot->memory = map_memory(s->memory_bytes);
@@ -161,7 +163,10 @@ static bool start(struct hash_slots *s, struct slot *slot)
 		return false;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	sigfillset(&all); /* signals are for who waits for them */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int rc = pthread_create(&slot->thread, &attributes, slot_main, slot);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
 	if (rc == 0)
 		return true;

@@ -3,6 +3,7 @@
 #include <crypt.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -306,6 +308,31 @@ static void test_idle_memory_goes_back(void **state)
 	hash_slots_free(slots);
 }
 
+static void look_around(void *arg, unsigned char *memory)
+{
+	int *niceness = arg;
+	sigset_t blocked;
+
+	(void)memory;
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	assert_true(sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGINT) == 1);
+	*niceness = getpriority(PRIO_PROCESS, (id_t)gettid());
+}
+
+/* Threads that hash yield to others, and leave signals to them; those that wait stay as they are.
+ */
+static void test_in_the_background(void **state)
+{
+	struct hash_slots *slots = hash_slots_new(1, 1, SLOT_BYTES);
+	int before = getpriority(PRIO_PROCESS, (id_t)gettid()), inside = 0;
+
+	(void)state;
+	assert_true(hash_slots_run(slots, look_around, &inside));
+	assert_int_equal(inside, before + 10 < 19 ? before + 10 : 19);
+	assert_int_equal(getpriority(PRIO_PROCESS, (id_t)gettid()), before);
+	hash_slots_free(slots);
+}
+
 static void test_without_a_start(void **state)
 {
 	const char *hash;
@@ -412,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_storm, begin, end),
 		cmocka_unit_test(test_so_many_at_a_time),
 		cmocka_unit_test(test_idle_memory_goes_back),
+		cmocka_unit_test(test_in_the_background),
 		cmocka_unit_test(test_without_a_start),
 		cmocka_unit_test(test_room),
 	};
