@@ -1,7 +1,7 @@
 // Sign-up with a password (account.md section 3): what it accepts, what its answer tells, and whose account it becomes.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { URL_BASE, Visitor, codeOf, eventually, mailTo, newestMail, ownStack, randomEmail, signIn, sql } from "../support.mjs";
+import { URL_BASE, Visitor, credit, eventually, ownStack, randomEmail, signIn, sql } from "../support.mjs";
 import { OTHER, PASSWORD, browser, confirm, forgot, isFailure, isInvalid, look, mailsTo, person, reset, resetToken, signUp, start, tokenOf, withPassword } from "./mailing.mjs";
 
 const OWN_PORT = Number(new URL(URL_BASE).port) + 60;
@@ -230,17 +230,19 @@ describe("whose account it becomes", () => {
   });
 
   test("a claim that nobody proves ends after seven days", async () => {
-    const [old, young, renewed, proved] = ["old", "young", "renewed", "proved"].map(randomEmail);
-    for (const email of [old, young, renewed]) await signUp({ email, password: PASSWORD });
-    for (const email of [old, young, renewed]) await mailsTo(email, 1);
+    const [old, young, renewed, proved, gifted] = ["old", "young", "renewed", "proved", "gifted"].map(randomEmail);
+    for (const email of [old, young, renewed, gifted]) await signUp({ email, password: PASSWORD });
+    for (const email of [old, young, renewed, gifted]) await mailsTo(email, 1);
+    await credit(gifted, { topup: 1000000 });
     await person({ email: proved });
     const days = (n) => `${Math.round((Date.now() - n * 86400000) * 1000)}`;
     await sql(`UPDATE users SET created_at_us = ${days(8)}, signed_up_at_us = IF(signed_up_at_us IS NULL, NULL, ${days(8)}) WHERE email IN ('${renewed}', '${proved}')`);
     await sql(`UPDATE users SET created_at_us = ${days(6.9)}, signed_up_at_us = ${days(6.9)} WHERE email = '${young}'`);
     await signUp({ email: renewed, password: OTHER });
     await mailsTo(renewed, 2);
-    await sql(`UPDATE users SET created_at_us = ${days(7.1)}, signed_up_at_us = ${days(7.1)} WHERE email = '${old}'`);
+    await sql(`UPDATE users SET created_at_us = ${days(7.1)}, signed_up_at_us = ${days(7.1)} WHERE email IN ('${old}', '${gifted}')`);
     await eventually(async () => assert.deepEqual(await unproved(old), []), 90000);
+    await eventually(async () => assert.deepEqual(await sql(`SELECT signed_up_at_us FROM users WHERE email = '${gifted}'`), [["NULL"]], "the operator has given it something"));
     for (const email of [young, renewed]) assert.equal((await unproved(email)).length, 1, email);
     assert.equal((await withPassword({ email: proved, password: PASSWORD })).status, 200);
     assert.deepEqual(await sql(`SELECT COUNT(*) FROM email_token t LEFT JOIN users u USING (user_id) WHERE u.user_id IS NULL`), [["0"]]);
