@@ -238,7 +238,7 @@ static void test_account(void **state)
 	static const struct {
 		enum error code;
 		const char *detail, *field, *answer;
-	} cases[] = {
+	} account_cases[] = {
 		{E_UNAUTHORIZED, NULL, NULL, "{\"category\":\"unauthorized\"}\n"},
 		{E_UNAUTHORIZED, "Why.", NULL,
 			"{\"category\":\"unauthorized\",\"message\":\"Why.\"}\n"},
@@ -249,14 +249,16 @@ static void test_account(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct fail f = {.arena = &arena, .code = cases[i].code, .detail = cases[i].detail};
+	for (size_t i = 0; i < ARRAY_LEN(account_cases); i++) {
+		struct fail f = {.arena = &arena,
+			.code = account_cases[i].code,
+			.detail = account_cases[i].detail};
 		struct buf out;
 		buf_init(&out, &arena, 64);
-		if (cases[i].field != NULL)
-			fail_fault(&f, cases[i].field, "rule");
+		if (account_cases[i].field != NULL)
+			fail_fault(&f, account_cases[i].field, "rule");
 		dialect_account.render(&f, &(struct dialect_form){0}, &out);
-		assert_string_equal(out.data, cases[i].answer);
+		assert_string_equal(out.data, account_cases[i].answer);
 	}
 	arena_reset(&arena);
 }
