@@ -8,7 +8,8 @@ import * as otplib from "otplib";
 import { PNG } from "pngjs";
 import { Visitor, eventually, mailTo, newestMail, sql, turnpike } from "../support.mjs";
 import { storedMails } from "../signing.mjs";
-import { Browser, MFA_COOKIE, PASSWORD, SESSION_COOKIE, ageSignIn, browserOf, calm, category, codeAt, deviceOf, enrol, events, forgetStep, person, setPassword, signedIn } from "./factor.mjs";
+import { reset, resetToken, withPassword } from "./mailing.mjs";
+import { Browser, MFA_COOKIE, PASSWORD, SESSION_COOKIE, ageSignIn, browserOf, calm, category, codeAt, deviceOf, enrol, events, forgetStep, person, signedIn } from "./factor.mjs";
 
 const verify = (session, code, more = {}) => session.post("/api/account/2fa/verify", { code, ...more });
 const isPending = async (session) => category(await session.get("/api/account/2fa/setup")) === "mfa_required";
@@ -77,7 +78,7 @@ test("enable: codes of both libraries, recovery codes, the cookie; what is store
     assert.deepEqual([n, length], ["10", "32"]);
 
     const mail = await mailTo(who.email, { newerThan: before });
-    assert.match(mail.subject, /^Suparbase: two-factor authentication is on$/);
+    assert.match(mail.subject, /^Two-factor authentication is on$/);
     assert.ok(mail.text.includes(browser.address));
     assert.ok(!mail.text.includes(secret) && !answer.body.recoveryCodes.some((code) => mail.text.includes(code)));
     assert.deepEqual((await events(who)).filter((e) => e.startsWith("mfa_")), ["mfa_enabled NULL"]);
@@ -300,14 +301,19 @@ test("what happens between the steps counts at the next one (F-39)", async () =>
 });
 
 test("a password set by a mail does not get past the second factor (A-25)", async () => {
-  const who = await person(), { secret } = await enrol(who, await browserOf(who));
-  await sql(`DELETE FROM web_session WHERE user_id = ${who.id}`);
-  await setPassword(who.id);
-  const browser = await browserOf(who);
+  const who = await person(), { secret } = await enrol(who, await browserOf(who)), fresh = "quartz meadow 38 lantern";
+  assert.equal((await reset({ token: await resetToken(who.email, 2), password: fresh })).status, 200);
+  const browser = await new Browser().signIn(who.email, fresh);
   assert.equal(await isPending(browser), true);
   const { user } = (await browser.get("/api/auth/session")).body;
   assert.deepEqual([user.requires2FA, user.name], [true, null]);
+  const { body } = await withPassword({ email: who.email, password: fresh });
+  assert.deepEqual(Object.keys(body), ["token", "expires_at", "mfa_required"]);
+  const device = new Visitor({ token: body.token });
+  assert.equal(await isPending(device), true);
   assert.equal((await verify(browser, codeAt(secret))).status, 200);
+  await forgetStep(who);
+  assert.equal((await verify(device, codeAt(secret))).status, 200);
 });
 
 test("five tries an hour from one address, ten for the account; other people are not touched", async () => {
