@@ -2,6 +2,7 @@
 #include "account.h"
 
 #include "../fcgi/core/str.h"
+#include "ledger.h"
 #include "outbox.h"
 #include "person.h"
 
@@ -47,6 +48,7 @@ static int erase_apply(struct db *db, void *arg)
 	if (rc == SQL_NONE)
 		return fail(db->fail, E_UNAUTHORIZED, NULL);
 	TRY(rc);
+	TRY(ledger_void(db, w->user_id, w->now_us));
 	TRY(erase_credentials(db, w->user_id, row.email));
 	TRY(sql_supabase_identity_close(db, w->now_us, w->user_id, NULL));
 	TRY(sql_telemetry_forget_user(db, w->user_id, NULL));

@@ -35,7 +35,7 @@ int ide_token_mint(struct db *db, u64 user_id, const char *name, struct opt_i64 
 			.expires_at_us = ret->expires_at_us,
 			.mfa_at_us = mfa_at_us,
 		},
-		NULL);
+		&ret->ide_token_id);
 }
 
 /* A token that cannot be pushed forward (a read-only database) still counts. */
@@ -77,4 +77,33 @@ int ide_token_revoke(struct db *db, const char *token_or_id, bool *ret_found)
 	}
 	*ret_found = n > 0;
 	return 0;
+}
+
+struct sign_out {
+	struct sha256 hash;
+	const struct visitor *visitor;
+	i64 now_us;
+};
+
+static int sign_out_apply(struct db *db, void *arg)
+{
+	const struct sign_out *w = arg;
+	struct ide_token_owner_row row;
+	u64 n;
+	int rc = sql_ide_token_owner(db, (struct sql_bytes){&w->hash, sizeof(w->hash)}, &row);
+
+	if (rc == SQL_NONE)
+		return 0;
+	TRY(rc);
+	TRY(sql_ide_token_end(db, row.ide_token_id, &n));
+	if (n == 0) /* just ended by somebody else */
+		return 0;
+	return audit_add(db, AUDIT_SIGNED_OUT, row.user_id, row.public_id, w->visitor, w->now_us);
+}
+
+int ide_token_sign_out(struct db *db, const char *token, const struct visitor *visitor, i64 now_us)
+{
+	struct sign_out w = {sha256(token, strlen(token)), visitor, now_us};
+
+	return token_is_formed(token) ? db_tx(db, sign_out_apply, &w) : 0;
 }

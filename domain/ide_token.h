@@ -3,6 +3,7 @@
 #ifndef TURNPIKE_IDE_TOKEN_H
 #define TURNPIKE_IDE_TOKEN_H
 
+#include "audit.h"
 #include "gen/sql.h"
 
 #define IDE_TOKEN_PREFIX "cgx_"
@@ -10,6 +11,7 @@
 struct ide_token {
 	const char *token; /* given out once, kept nowhere */
 	const char *public_id;
+	u64 ide_token_id;
 	i64 expires_at_us;
 };
 
@@ -23,5 +25,7 @@ int ide_token_resolve(
 	struct db *db, const char *token, i64 now_us, struct ide_token_caller_row *ret);
 /* Ends a token, given itself or its public id; *ret_found: there was one. */
 int ide_token_revoke(struct db *db, const char *token_or_id, bool *ret_found);
+/* Its holder signs out: ends the token, if there is one. */
+int ide_token_sign_out(struct db *db, const char *token, const struct visitor *visitor, i64 now_us);
 
 #endif

@@ -126,6 +126,9 @@ int ledger_settle(struct db *db, u64 user_id, const char *hold_id, i64 cost, i64
 	struct ledger_receipt *ret);
 /* Frees all of a hold; again: fine; once it is settled: E_CONFLICT. */
 int ledger_release(struct db *db, u64 user_id, const char *hold_id, i64 now_us);
+/* Ends all open holds of a user who leaves, as the sweeper would; leases, too. Calls under way are
+ * charged all the same once they are over. */
+int ledger_void(struct db *db, u64 user_id, i64 now_us);
 /* A lease: a hold that lives as long as its owner renews it, for many calls. Each change charges
  * what calls have cost since the last one and sets what stays reserved. */
 struct ledger_lease {

@@ -102,7 +102,7 @@ struct ending {
 	u64 user_id;
 	const char *hold_id;
 	i64 cost, now_us;
-	bool is_sweep, was_open;
+	bool is_sweep, is_void, was_open;
 	struct ledger_receipt *ret;
 };
 
@@ -287,7 +287,8 @@ static int sweep_hold_apply(struct db *db, void *arg)
 
 	TRY(book_open(&book, db, e->user_id, e->now_us));
 	TRY(find(&book, e->hold_id, &hold));
-	e->was_open = str_equal(hold.state, "open") && hold.deadline_at_us <= e->now_us;
+	e->was_open =
+		str_equal(hold.state, "open") && (e->is_void || hold.deadline_at_us <= e->now_us);
 	if (!e->was_open)
 		return 0;
 	e->cost = hold.seen_cost;
@@ -298,6 +299,25 @@ static int sweep_hold_apply(struct db *db, void *arg)
 		TRY(settle(&book, e, &hold));
 	}
 	return book_close(&book);
+}
+
+int ledger_void(struct db *db, u64 user_id, i64 now_us)
+{
+	struct ledger_receipt receipt;
+	struct hold_open_row *hold;
+	size_t n;
+
+	TRY(sql_hold_open(db, user_id, &hold, &n));
+	for (size_t i = 0; i < n; i++) {
+		struct ending e = {.user_id = user_id,
+			.hold_id = hold[i].public_id,
+			.now_us = now_us,
+			.is_sweep = true,
+			.is_void = true,
+			.ret = &receipt};
+		TRY(db_tx(db, sweep_hold_apply, &e));
+	}
+	return 0;
 }
 
 static int sweep_expired_apply(struct db *db, void *arg)

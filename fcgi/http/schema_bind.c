@@ -155,6 +155,22 @@ static int bind_array(const struct field *f, struct json_object *value, void *re
 	return first;
 }
 
+static int bind_member(const struct field *f, struct json_object *value, void *ret,
+	struct arena *arena, struct fail *fail)
+{
+	const char *path = fail->path;
+
+	if (!json_object_is_type(value, json_type_object))
+		return fault(f, "object", fail);
+	void *member = arena_alloc(arena, f->schema->size);
+	if (path != NULL)
+		fail->path = arena_printf(arena, "%s%s.", path, field_name(f));
+	int rc = bind_object(f->schema, value, member, arena, fail);
+	fail->path = path;
+	*(void **)member_of(f, ret) = member;
+	return rc;
+}
+
 static int bind_strings(const struct field *f, struct json_object *value, void *ret,
 	struct arena *arena, struct fail *fail)
 {
@@ -206,6 +222,8 @@ static int bind_field(const struct field *f, struct json_object *value, void *re
 	case FIELD_USD_MICRO:
 	case FIELD_OPT_USD_MICRO:
 		return bind_usd(f, value, ret, fail);
+	case FIELD_OBJECT:
+		return bind_member(f, value, ret, arena, fail);
 	case FIELD_ARRAY:
 		return bind_array(f, value, ret, arena, fail);
 	case FIELD_STR_ARRAY:
@@ -266,6 +284,8 @@ int schema_bind_text(const struct field *f, const char *text, void *ret, struct 
 		if (!str_to_i64(text, &number))
 			return fault(f, "integer", fail);
 		return set_number(f, number, ret, fail);
+	case FIELD_OBJECT: /* in a body that may also be JSON */
+		return fault(f, "object", fail);
 	default:
 		return fail_cause(fail, E_INTERNAL, "field %s cannot be text", f->member);
 	}

@@ -109,6 +109,13 @@ int limit_hit(struct req *r, enum limit_id limit, const char *key)
 	return count(r, limit, key, strlen(key));
 }
 
+void limit_undo(struct req *r, enum limit_id limit, const char *key)
+{
+	unsigned char full[KEY_MAX];
+
+	window_undo(r->worker->windows, full, full_key(limit, key, strlen(key), full));
+}
+
 /* A family's own limit counts before the route's: what it refuses does not count there. */
 static int check_family(struct req *r)
 {

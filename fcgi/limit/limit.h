@@ -14,7 +14,9 @@ int limit_check_caller(struct req *r);
 /* Counts one more hit of `limit` for `key` (a user id, an e-mail address): limits inside a handler.
  */
 int limit_hit(struct req *r, enum limit_id limit, const char *key);
-/* The same for the address of the client. */
+/* Takes that hit back. */
+void limit_undo(struct req *r, enum limit_id limit, const char *key);
+/* The same as limit_hit() for the address of the client. */
 int limit_hit_address(struct req *r, enum limit_id limit);
 /* The same for `key` together with the address of the client. */
 int limit_hit_pair(struct req *r, enum limit_id limit, const char *key);

@@ -3,10 +3,13 @@
 #include "../../domain/credits.h"
 #include "../../domain/display_name.h"
 #include "../../fcgi/core/clock.h"
+#include "../../fcgi/core/email.h"
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/request.h"
+#include "../visitor.h"
 #include "encoded.h"
 #include "gateway.h"
+#include "lists.h"
 
 #define CREDIT_FIELDS(T)                                                                       \
 	HUNDREDTHS(T, balance, REQUIRED, DOC("Allowance and purchased credits")),              \
@@ -22,11 +25,6 @@ struct gateway_me_credits {
 };
 SCHEMA(gateway_me_credits, CREDIT_FIELDS(gateway_me_credits));
 
-struct gateway_me {
-	const char *id, *email, *display_name, *avatar_url, *tier, *subscription_status,
-		*created_at;
-	struct gateway_me_credits *credits;
-};
 SCHEMA(gateway_me, STR(gateway_me, id, REQUIRED), STR(gateway_me, email, REQUIRED, NULLABLE),
 	STR(gateway_me, display_name, REQUIRED, NULLABLE, .json = "displayName"),
 	STR(gateway_me, avatar_url, REQUIRED, NULLABLE, .json = "avatarUrl"),
@@ -179,5 +177,44 @@ int gateway_credits(struct req *r, const void *in, void *out_)
 	if (s.tier != NULL)
 		*out->limits = (struct gateway_credit_limits){
 			s.tier->credits_per_request, s.tier->credits_per_day};
+	return 0;
+}
+
+struct gateway_account_delete_in {
+	const char *confirm_email;
+};
+SCHEMA(gateway_account_delete_in,
+	STR(gateway_account_delete_in, confirm_email, REQUIRED, .max = 1000, .json = "confirmEmail",
+		DOC("The address of the account (without one: its id), so that nothing is deleted "
+		    "by mistake")));
+
+struct gateway_deleted {
+	bool deleted;
+};
+SCHEMA(gateway_deleted, BOOL(gateway_deleted, deleted, REQUIRED));
+
+static bool confirms(struct req *r, const char *text)
+{
+	const struct gateway_account *account = gateway_account(r);
+	const char *email = mail_address_normal(r->arena, text);
+
+	if (account->email == NULL)
+		return str_equal(text, account->public_id);
+	return email != NULL && str_equal(email, account->email);
+}
+
+int gateway_account_delete(struct req *r, const void *in_, void *out_)
+{
+	const struct gateway_account_delete_in *in = in_;
+	struct gateway_deleted *out = out_;
+	struct visitor visitor = req_visitor(r);
+
+	if (!confirms(r, in->confirm_email)) {
+		fail_fault(r->fail, "confirmEmail", "values");
+		return fail(r->fail, E_INVALID_FIELD,
+			"confirmEmail is not the address of this account. Nothing was deleted.");
+	}
+	TRY(account_erase(&r->db, r->caller.user_id, "at_once", &visitor, r->now_us));
+	out->deleted = true;
 	return 0;
 }

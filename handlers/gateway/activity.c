@@ -4,13 +4,10 @@
 #include "../../fcgi/http/request.h"
 #include "gateway.h"
 #include "gen/sql.h"
+#include "lists.h"
 
 enum { ROWS_DEFAULT = 50, ROWS_MAX = 200, PAGE_MAX = 1000000 };
 
-struct gateway_activity_in {
-	i64 page, limit;
-	const char *cursor;
-};
 SCHEMA(gateway_activity_in,
 	I64(gateway_activity_in, page, QUERY, .min = 1, .max = PAGE_MAX,
 		DOC("From 1 on; calls that come meanwhile move the pages")),
@@ -18,10 +15,6 @@ SCHEMA(gateway_activity_in,
 	STR(gateway_activity_in, cursor, QUERY, .min = 1, .max = 64,
 		DOC("nextCursor of the answer before; pages do not move then")));
 
-struct gateway_activity_item {
-	const char *id, *request_id, *created_at, *endpoint, *model, *mode, *status;
-	i64 input_tokens, output_tokens, credits, latency_ms;
-};
 SCHEMA(gateway_activity_item, STR(gateway_activity_item, id, REQUIRED),
 	STR(gateway_activity_item, request_id, REQUIRED, .json = "requestId"),
 	STR(gateway_activity_item, created_at, REQUIRED, .json = "createdAt", DOC("ISO 8601")),
@@ -34,13 +27,6 @@ SCHEMA(gateway_activity_item, STR(gateway_activity_item, id, REQUIRED),
 	STR(gateway_activity_item, status, REQUIRED, .values = "ok|aborted|cut|refunded|crashed"),
 	I64(gateway_activity_item, latency_ms, REQUIRED, .json = "latencyMs"));
 
-struct gateway_activity {
-	struct gateway_activity_item *items;
-	size_t n_items;
-	struct opt_i64 page;
-	i64 limit, total;
-	const char *next_cursor;
-};
 SCHEMA(gateway_activity, ARRAY(gateway_activity, items, gateway_activity_item, REQUIRED),
 	OPT_I64(gateway_activity, page, REQUIRED, NULLABLE, DOC("null: found by a cursor")),
 	I64(gateway_activity, limit, REQUIRED), I64(gateway_activity, total, REQUIRED),

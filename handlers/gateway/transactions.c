@@ -7,24 +7,16 @@
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/request.h"
 #include "gateway.h"
+#include "lists.h"
 
 enum { ROWS_DEFAULT = 50, ROWS_MAX = 200 };
 
-struct gateway_transactions_in {
-	i64 limit;
-	struct opt_i64 cursor;
-};
 SCHEMA(gateway_transactions_in,
 	I64(gateway_transactions_in, limit, QUERY, .min = 1, .max = ROWS_MAX,
 		DOC("50 unless told")),
 	OPT_I64(gateway_transactions_in, cursor, QUERY, .min = 1, .max = INT64_MAX,
 		DOC("nextCursor of the answer before")));
 
-struct gateway_transaction {
-	const char *id, *type, *description, *currency, *created_at;
-	i64 credits, balance_after;
-	struct opt_i64 amount_cents;
-};
 SCHEMA(gateway_transaction, STR(gateway_transaction, id, REQUIRED),
 	STR(gateway_transaction, type, REQUIRED,
 		.values = "purchase|grant|adjustment|refund|usage_rollup"),
@@ -37,11 +29,6 @@ SCHEMA(gateway_transaction, STR(gateway_transaction, id, REQUIRED),
 	STR(gateway_transaction, created_at, REQUIRED, .json = "createdAt",
 		DOC("ISO 8601; of a day's calls: when the last one was charged")));
 
-struct gateway_transactions {
-	struct gateway_transaction *transactions;
-	size_t n_transactions;
-	const char *next_cursor;
-};
 SCHEMA(gateway_transactions,
 	ARRAY(gateway_transactions, transactions, gateway_transaction, REQUIRED),
 	STR(gateway_transactions, next_cursor, REQUIRED, NULLABLE, .json = "nextCursor",

@@ -45,7 +45,8 @@ static const struct route routes[] = {
 	ROUTE(POST, "/api/auth/signout", SESSION, AUTH, MFA_EXEMPT, product_signout, NO_IN,
 		OUT(product_ok), 200, "End this session", .pool = POOL_AUTH),
 	ROUTE(POST, "/api/auth/signout-others", SESSION, AUTH, 0, product_signout_others, NO_IN,
-		OUT(product_revoked), 200, "End all other sessions", .pool = POOL_AUTH),
+		OUT(product_revoked), 200, "End all other sessions and browsers; IDE tokens stay",
+		.pool = POOL_AUTH),
 
 	/* 3. Account */
 	ROUTE(GET, "/api/account/me", SESSION, GENERAL, 0, product_me_get, NO_IN, OUT(product_me),
@@ -60,6 +61,12 @@ static const struct route routes[] = {
 	ROUTE(DELETE, "/api/account/sessions/{session_id}", SESSION, GENERAL, 0,
 		product_session_revoke, IN(product_session_in), OUT(product_ok), 200,
 		"Sign a device out", ERRORS(E_NOT_FOUND)),
+	ROUTE(GET, "/api/account/credentials", SESSION, GENERAL, 0, product_credentials_list, NO_IN,
+		OUT(product_credentials), 200,
+		"Everything that opens the account: sessions, browsers, IDE tokens; newest first"),
+	ROUTE(DELETE, "/api/account/credentials/{credential_id}", SESSION, GENERAL, 0,
+		product_credential_end, IN(product_credential_in), OUT(product_ok), 200,
+		"End one of them", ERRORS(E_NOT_FOUND)),
 	ROUTE(GET, "/api/account/wallet", SESSION, GENERAL, 0, product_wallet_get, NO_IN,
 		OUT(product_wallet), 200, "What was spent, by day, provider and model"),
 	ROUTE(GET, "/api/account/export", SESSION, GENERAL, 0, product_export_get, NO_IN,

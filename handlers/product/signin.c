@@ -1,5 +1,6 @@
 /* Signing in with a code from an e-mail, hand-off to the IDE, signing out (product.md section 2).
  */
+#include "../../domain/credential.h"
 #include "../../domain/password_signin.h"
 #include "../../domain/person.h"
 
@@ -276,7 +277,7 @@ static int signout_others_apply(struct db *db, void *arg)
 	const struct req *r = w->r;
 	struct visitor visitor = req_visitor(r);
 
-	TRY(sql_session_end_others(db, r->caller.user_id, r->caller.session_id, &w->n));
+	TRY(credential_end_others(db, r->caller.user_id, r->caller.session_id, &w->n));
 	return audit_add(db, AUDIT_SIGNED_OUT_OTHERS, r->caller.user_id, NULL, &visitor, r->now_us);
 }
 

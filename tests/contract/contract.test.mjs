@@ -35,6 +35,8 @@ const PRODUCT = [
   "GET /api/account/orders",
   "GET /api/account/sessions",
   "DELETE /api/account/sessions/{session_id}",
+  "GET /api/account/credentials",
+  "DELETE /api/account/credentials/{credential_id}",
   "GET /api/account/wallet",
   "GET /api/account/export",
   "DELETE /api/account",

@@ -159,7 +159,7 @@ static const struct {
 	{"two families, one path", {ROW(GET, "/a")}, ROW(POST, "/a"), NOTHING,
 		"family second, row 1, POST /a: shares its path with another family: GET /a"},
 	{"two families, one row", {ROW(GET, "/a")}, ROW(GET, "/a"), NOTHING,
-		"family second, row 1, GET /a: has the same method and shape as GET /a"},
+		"family second, row 1, GET /a: shares its path with another family: GET /a"},
 	{"two families", {ROW(GET, "/a")}, ROW(GET, "/a/b"), NOTHING, NULL},
 };
 

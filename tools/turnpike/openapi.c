@@ -239,6 +239,10 @@ static void put_operation(const struct family *family, const struct route *route
 			(route->flags & FORM) != 0 ? "application/x-www-form-urlencoded"
 						   : "application/json");
 		openapi_put_ref(route->in->name, out);
+		if ((route->flags & FORM_OR_JSON) != 0) {
+			buf_str(out, "},\"application/x-www-form-urlencoded\":{\"schema\":");
+			openapi_put_ref(route->in->name, out);
+		}
 		buf_str(out, "}}}");
 	}
 	buf_str(out, ",\"responses\":{");
