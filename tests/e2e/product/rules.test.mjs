@@ -24,7 +24,9 @@ const routes = places.flatMap(({ template, url, methods }) => methods.map((metho
   const operation = paths[template][method.toLowerCase()];
   return {
     name: `${method} ${template}`, method, template, url, hasBody: "requestBody" in operation,
-    isPublic: operation.security.length === 0, isSignIn: template.startsWith("/api/auth/"),
+    isPublic: operation.security.length === 0,
+    // Passwords have limits of their own, which leave room for typing errors.
+    isSignIn: template.startsWith("/api/auth/") && template !== "/api/auth/password",
   };
 }));
 // Public facts are open to every page; the document does not tell.
