@@ -372,6 +372,7 @@ describe("limits", () => {
     for (let i = 0; i < 12; i++) refused(await as(person.token, "deny", login), 409, "already_decided", `again ${i}`);
     refused(await look(person.token, wrong(1)), 404, "not_found", "the tenth");
     refused(await look(person.token, wrong(1)), 429, "rate_limited", "the eleventh");
+    refused(await look(person.token, "A".repeat(65)), 400, "validation_failed", "no code at all");
   });
 
   test("twenty calls a minute from one address; polls are counted by their code, sixty a minute", async () => {

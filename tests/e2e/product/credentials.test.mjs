@@ -93,10 +93,10 @@ test("those of others are not there (F-77)", async () => {
   const items = await list(owner);
   assert.equal(items.length, 3);
   for (const id of [...items.map((c) => c.id), "x", "sess_", `dev_${"A".repeat(24)}`, "a".repeat(65), "%00", "'"]) {
-    const { status, body } = await stranger.delete(`/api/account/credentials/${encodeURIComponent(id)}`, undefined, { check: false });
-    assert.ok([400, 404].includes(status) && body.error !== undefined, `${id}: ${status}`);
-    if (items.some((c) => c.id === id)) assert.deepEqual([status, body.error], [404, "not_found"]);
+    const { status, body } = await stranger.delete(`/api/account/credentials/${encodeURIComponent(id)}`);
+    assert.deepEqual([status, body.error], [404, "not_found"], id);
   }
+  assert.equal((await stranger.delete("/api/account/credentials/a%5cb")).status, 400);
   assert.deepEqual(await list(owner), items, "and stay");
   assert.equal((await list(stranger)).length, 1);
 });
