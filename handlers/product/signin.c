@@ -170,8 +170,7 @@ int product_password_signin(struct req *r, const void *in_, void *out)
 	struct signin_result result;
 
 	TRY(check_challenge(r, in->challenge));
-	TRY(limit_hit_address(r, LIMIT_PASSWORD_IP));
-	TRY(limit_hit_pair(r, LIMIT_PASSWORD_EMAIL, email != NULL ? email : ""));
+	TRY(limit_hit_password(r, email));
 	int rc = password_signin_check(&r->db, &signin, &who);
 	if (rc == 0)
 		rc = password_signin_session(&r->db, &signin, &who, &purpose, &where, &result);
