@@ -43,9 +43,10 @@ void db_pool_counts(struct db_pool *pool, size_t *ret_busy, size_t *ret_open);
  * of a statement is rolled back, too, with that error (SQL_NONE and SQL_CONFLICT are outcomes, not
  * errors). */
 int db_tx(struct db *db, int (*body)(struct db *db, void *arg), void *arg);
-/* Runs body(db, arg) while no other process does the same under this name (letters, at most 20); all
- * that the body asks runs on the lock's own connection, so that nothing goes on when the lock is
- * lost with it. SQL_NONE: somebody else has it, and nothing was done. Outside of transactions. */
+/* Runs body(db, arg) while no other process does the same under this name (letters, at most 20);
+ * all that the body asks runs on the lock's own connection, so that nothing goes on when the lock
+ * is lost with it. SQL_NONE: somebody else has it, and nothing was done. Outside of transactions.
+ */
 int db_locked(struct db *db, const char *name, int (*body)(struct db *db, void *arg), void *arg);
 /* SELECT 1 on a borrowed connection: 0 or E_UNAVAILABLE. */
 int db_ping(struct db *db);

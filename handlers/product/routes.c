@@ -45,7 +45,8 @@ static const struct route routes[] = {
 	ROUTE(POST, "/api/auth/signout", SESSION, AUTH, MFA_EXEMPT, product_signout, NO_IN,
 		OUT(product_ok), 200, "End this session", .pool = POOL_AUTH),
 	ROUTE(POST, "/api/auth/signout-others", SESSION, AUTH, 0, product_signout_others, NO_IN,
-		OUT(product_revoked), 200, "End all other sessions and browsers; IDE tokens stay", .pool = POOL_AUTH),
+		OUT(product_revoked), 200, "End all other sessions and browsers; IDE tokens stay",
+		.pool = POOL_AUTH),
 
 	/* 3. Account */
 	ROUTE(GET, "/api/account/me", SESSION, GENERAL, 0, product_me_get, NO_IN, OUT(product_me),

@@ -265,15 +265,28 @@ struct product_revoked {
 SCHEMA(product_revoked, BOOL(product_revoked, ok, REQUIRED),
 	I64(product_revoked, revoked, REQUIRED, DOC("How many sessions were ended")));
 
+struct signout_others {
+	const struct req *r;
+	u64 n;
+};
+
+static int signout_others_apply(struct db *db, void *arg)
+{
+	struct signout_others *w = arg;
+	const struct req *r = w->r;
+	struct visitor visitor = req_visitor(r);
+
+	TRY(credential_end_others(db, r->caller.user_id, r->caller.session_id, &w->n));
+	return audit_add(db, AUDIT_SIGNED_OUT_OTHERS, r->caller.user_id, NULL, &visitor, r->now_us);
+}
+
 int product_signout_others(struct req *r, const void *in, void *out_)
 {
 	struct product_revoked *out = out_;
-	struct visitor visitor = req_visitor(r);
-	u64 n;
+	struct signout_others w = {r, 0};
 
 	(void)in;
-	TRY(credential_end_others(
-		&r->db, r->caller.user_id, r->caller.session_id, &visitor, r->now_us, &n));
-	*out = (struct product_revoked){true, (i64)n};
+	TRY(db_tx(&r->db, signout_others_apply, &w));
+	*out = (struct product_revoked){true, (i64)w.n};
 	return 0;
 }

@@ -15,7 +15,7 @@ WHERE user_id = ? AND audit_event_id < ? ORDER BY audit_event_id DESC LIMIT 1000
 -- The newest of everybody since a time, newest first; event NULL: of all kinds.
 -- row: audit_event
 -- in:  since_us i64, event str(32)?, event str(32)?, n i64
--- out: audit_event_id u64, user_id i64?, public_id str(28)?, event str(32), detail str(64)?, ip str(45)?,
+-- out: audit_event_id u64, user_id u64?, public_id str(28)?, event str(32), detail str(64)?, ip str(45)?,
 --      user_agent str(200)?, request_id str(128)?, at_us i64
 SELECT a.audit_event_id, a.user_id, u.public_id, a.event, a.detail, a.ip, a.user_agent, a.request_id, a.at_us
 FROM audit_event a LEFT JOIN users u ON u.user_id = a.user_id
@@ -25,7 +25,7 @@ WHERE a.at_us >= ? AND (? IS NULL OR a.event = ?) ORDER BY a.audit_event_id DESC
 -- The same of one user.
 -- row: audit_event
 -- in:  user_id u64, since_us i64, event str(32)?, event str(32)?, n i64
--- out: audit_event_id u64, user_id i64?, public_id str(28)?, event str(32), detail str(64)?, ip str(45)?,
+-- out: audit_event_id u64, user_id u64?, public_id str(28)?, event str(32), detail str(64)?, ip str(45)?,
 --      user_agent str(200)?, request_id str(128)?, at_us i64
 SELECT a.audit_event_id, a.user_id, u.public_id, a.event, a.detail, a.ip, a.user_agent, a.request_id, a.at_us
 FROM audit_event a FORCE INDEX (user_id) LEFT JOIN users u ON u.user_id = a.user_id
@@ -35,7 +35,7 @@ WHERE a.user_id = ? AND a.at_us >= ? AND (? IS NULL OR a.event = ?) ORDER BY a.a
 -- Those of everybody after an id, in their order.
 -- row: audit_event
 -- in:  audit_event_id u64
--- out: audit_event_id u64, user_id i64?, public_id str(28)?, event str(32), detail str(64)?, ip str(45)?,
+-- out: audit_event_id u64, user_id u64?, public_id str(28)?, event str(32), detail str(64)?, ip str(45)?,
 --      user_agent str(200)?, request_id str(128)?, at_us i64
 SELECT a.audit_event_id, a.user_id, u.public_id, a.event, a.detail, a.ip, a.user_agent, a.request_id, a.at_us
 FROM audit_event a LEFT JOIN users u ON u.user_id = a.user_id

@@ -28,12 +28,23 @@ struct query_only {
 };
 SCHEMA(query_only, STR(query_only, q, QUERY));
 
+struct inner {
+	const char *text;
+};
+SCHEMA(inner, STR(inner, text, REQUIRED, .max = 3));
+
+struct outer {
+	struct inner *part;
+	const char *id;
+};
+SCHEMA(outer, OBJECT(outer, part, inner), STR(outer, id));
+
 static const struct route routes[] = {
 	ROUTE(POST, "/x/{id}", NONE, NONE, 0, NULL, IN(thing), OUT(thing), 200, "JSON"),
 	ROUTE(POST, "/form", NONE, NONE, FORM, NULL, IN(needy), NO_OUT, 200, "Form"),
 	ROUTE(GET, "/query", NONE, NONE, 0, NULL, IN(query_only), NO_OUT, 200, "Query"),
 	ROUTE(POST, "/none", NONE, NONE, 0, NULL, NO_IN, NO_OUT, 200, "Nothing"),
-	ROUTE(POST, "/both", NONE, NONE, FORM_OR_JSON, NULL, IN(needy), NO_OUT, 200, "Either"),
+	ROUTE(POST, "/both", NONE, NONE, FORM_OR_JSON, NULL, IN(outer), NO_OUT, 200, "Either"),
 };
 enum { JSON_ROUTE, FORM_ROUTE, QUERY_ROUTE, NO_INPUT, EITHER_ROUTE };
 
@@ -102,23 +113,24 @@ static const struct {
 	{"bytes that are no UTF-8", FORM_ROUTE, NULL, "q=1", FORM_TYPE, "form=\xff",
 		E_INVALID_FIELD, "form:encoding form:required"},
 
-	{"either, a form", EITHER_ROUTE, NULL, "q=1", FORM_TYPE, "form=a+b", 0,
-		"{\"q\":\"1\",\"form\":\"a b\"}"},
-	{"either, a form with charset", EITHER_ROUTE, NULL, "q=1", FORM_TYPE "; charset=UTF-8",
-		"form=a", 0, "{\"q\":\"1\",\"form\":\"a\"}"},
-	{"either, JSON", EITHER_ROUTE, NULL, "q=1", JSON_TYPE, "{\"form\":\"a\"}", 0,
-		"{\"q\":\"1\",\"form\":\"a\"}"},
-	{"either, JSON that says it is a form", EITHER_ROUTE, NULL, "q=1", FORM_TYPE,
-		"{\"form\":\"a\"}", E_INVALID_CODE, "form:required"},
-	{"either, a form that says it is JSON", EITHER_ROUTE, NULL, "q=1", JSON_TYPE, "form=a",
-		E_INVALID_JSON, ""},
-	{"either, but of another type", EITHER_ROUTE, NULL, "q=1", "text/plain", "form=a",
-		E_UNSUPPORTED_MEDIA_TYPE, ""},
-	{"either, but nothing", EITHER_ROUTE, NULL, "q=1", FORM_TYPE, "", E_INVALID_CODE,
-		"form:required"},
-
 	{"a body that nobody asked for is not read", QUERY_ROUTE, NULL, "q=1", "text/x", "{{{", 0,
 		"{\"q\":\"1\"}"},
+	{"an object within", EITHER_ROUTE, NULL, NULL, JSON_TYPE, "{\"part\":{\"text\":\"a\"}}", 0,
+		"{\"part\":{\"text\":\"a\"}}"},
+	{"no object within", EITHER_ROUTE, NULL, NULL, JSON_TYPE, "{\"part\":null}", 0, "{}"},
+	{"a fault within", EITHER_ROUTE, NULL, NULL, JSON_TYPE, "{\"part\":{\"text\":\"abcd\"}}",
+		E_INVALID_FIELD, "text:max=3"},
+	{"what it requires", EITHER_ROUTE, NULL, NULL, JSON_TYPE, "{\"part\":{}}", E_INVALID_FIELD,
+		"text:required"},
+	{"a list within", EITHER_ROUTE, NULL, NULL, JSON_TYPE, "{\"part\":[]}", E_INVALID_FIELD,
+		"part:object"},
+	{"a form where JSON may be", EITHER_ROUTE, NULL, NULL, FORM_TYPE, "id=a", 0,
+		"{\"id\":\"a\"}"},
+	{"an object in a form", EITHER_ROUTE, NULL, NULL, FORM_TYPE, "id=a&part=b", E_INVALID_FIELD,
+		"part:object"},
+	{"neither of both", EITHER_ROUTE, NULL, NULL, "text/plain", "id=a",
+		E_UNSUPPORTED_MEDIA_TYPE, ""},
+
 	{"no input at all", NO_INPUT, NULL, "q=1", NULL, "zzz", 0, NULL},
 };
 

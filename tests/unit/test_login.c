@@ -41,73 +41,74 @@ static void test_user_codes(void **state)
 	arena_free(&a);
 }
 
+static const struct {
+	const char *uri;
+	bool allowed;
+} redirects[] = {
+	{"http://127.0.0.1", true},
+	{"http://127.0.0.1:1/", true},
+	{"http://127.0.0.1:65535/cb?state=x", true},
+	{"HTTP://LocalHost:3000/cb", true},
+	{"http://[::1]:3000/cb", true},
+	{"http://localhost?x=1", true},
+	{"https://ide.example.org/cb", true},
+	{"https://IDE.example.org", true},
+	{"https://dev.example.org:8443/cb", true},
+	{"hypex://auth", true},
+	{"VSCodium://auth/cb?x=1", true},
+	{"", false},
+	{"/cb", false},
+	{"//127.0.0.1/cb", false},
+	{"http:/127.0.0.1", false},
+	{"http://127.0.0.1:0/", false},
+	{"http://127.0.0.1:65536/", false},
+	{"http://127.0.0.1:/", false},
+	{"http://127.0.0.1:1x/", false},
+	{"http://127.0.0.1.example.com/", false},
+	{"http://127.0.0.1@example.com/", false},
+	{"http://localhost:80@example.com/", false},
+	{"http://localhost.example.com/", false},
+	{"http://example.com/", false},
+	{"http://127.0.0.2/", false},
+	{"http://2130706433/", false},
+	{"http://[::1", false},
+	{"http://[::2]/", false},
+	{"http://ide.example.org/cb", false}, /* not encrypted */
+	{"https://127.0.0.1/cb", false},
+	{"https://ide.example.org:8443/", false},
+	{"https://dev.example.org/", false},
+	{"https://x.ide.example.org/", false},
+	{"https://ide.example.org.evil.com/", false},
+	{"https://ide.example.org@evil.com/", false},
+	{"https://u@ide.example.org/", false},
+	{"https://ide.example.org\\@evil.com/", false},
+	{"https://ide.example.org#@evil.com/", false},
+	{"https:///ide.example.org/", false},
+	{"https://", false},
+	{"http://127.0.0.1/a b", false},
+	{"http://127.0.0.1/\r\nX: y", false},
+	{"http://127.0.0.1/#x", false},
+	{"http://127.0.0.1/\xc3\xa9", false},
+	{"hypex:auth", false},
+	{"hypexx://auth", false},
+	{"hype://auth", false},
+	{"://x", false},
+	{"javascript://127.0.0.1/%0aalert(1)", false},
+	{"data://127.0.0.1/", false},
+	{"file:///etc/passwd", false},
+};
+
 static void test_redirects(void **state)
 {
 	static const struct options options = {
 		.gateway_redirect_hosts = "ide.example.org  dev.example.org:8443",
 		.gateway_ide_schemes = "hypex vscodium",
 	};
-	static const struct {
-		const char *uri;
-		bool allowed;
-	} cases[] = {
-		{"http://127.0.0.1", true},
-		{"http://127.0.0.1:1/", true},
-		{"http://127.0.0.1:65535/cb?state=x", true},
-		{"HTTP://LocalHost:3000/cb", true},
-		{"http://[::1]:3000/cb", true},
-		{"http://localhost?x=1", true},
-		{"https://ide.example.org/cb", true},
-		{"https://IDE.example.org", true},
-		{"https://dev.example.org:8443/cb", true},
-		{"hypex://auth", true},
-		{"VSCodium://auth/cb?x=1", true},
-		{"", false},
-		{"/cb", false},
-		{"//127.0.0.1/cb", false},
-		{"http:/127.0.0.1", false},
-		{"http://127.0.0.1:0/", false},
-		{"http://127.0.0.1:65536/", false},
-		{"http://127.0.0.1:/", false},
-		{"http://127.0.0.1:1x/", false},
-		{"http://127.0.0.1.example.com/", false},
-		{"http://127.0.0.1@example.com/", false},
-		{"http://localhost:80@example.com/", false},
-		{"http://localhost.example.com/", false},
-		{"http://example.com/", false},
-		{"http://127.0.0.2/", false},
-		{"http://2130706433/", false},
-		{"http://[::1", false},
-		{"http://[::2]/", false},
-		{"http://ide.example.org/cb", false}, /* not encrypted */
-		{"https://127.0.0.1/cb", false},
-		{"https://ide.example.org:8443/", false},
-		{"https://dev.example.org/", false},
-		{"https://x.ide.example.org/", false},
-		{"https://ide.example.org.evil.com/", false},
-		{"https://ide.example.org@evil.com/", false},
-		{"https://u@ide.example.org/", false},
-		{"https://ide.example.org\\@evil.com/", false},
-		{"https://ide.example.org#@evil.com/", false},
-		{"https:///ide.example.org/", false},
-		{"https://", false},
-		{"http://127.0.0.1/a b", false},
-		{"http://127.0.0.1/\r\nX: y", false},
-		{"http://127.0.0.1/#x", false},
-		{"http://127.0.0.1/\xc3\xa9", false},
-		{"hypex:auth", false},
-		{"hypexx://auth", false},
-		{"hype://auth", false},
-		{"://x", false},
-		{"javascript://127.0.0.1/%0aalert(1)", false},
-		{"data://127.0.0.1/", false},
-		{"file:///etc/passwd", false},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		if (ide_redirect_allowed(&options, cases[i].uri) != cases[i].allowed)
-			fail_msg("%s is%s allowed", cases[i].uri, cases[i].allowed ? " not" : "");
+	for (size_t i = 0; i < ARRAY_LEN(redirects); i++)
+		if (ide_redirect_allowed(&options, redirects[i].uri) != redirects[i].allowed)
+			fail_msg("%s is%s allowed", redirects[i].uri,
+				redirects[i].allowed ? " not" : "");
 }
 
 static void test_nothing_listed(void **state)

@@ -237,6 +237,43 @@ test("every route, every kind of credential, every state", async (t) => {
   for (const outcome of ["in", "unauthorized", "suspended", "second factor"]) assert.ok(counts[outcome] > 20, outcome);
 });
 
+test("what changes something is refused to other origins, on every route of the account family (A-14)", async () => {
+  const guarded = routes.filter((r) => r.family === "account" && r.method !== "GET" && !/^\/api\/(auth|webhooks)\//.test(r.template));
+  assert.ok(guarded.length >= 12, `${guarded.length}`);
+  const port = new URL(stack.url).port, wrong = [];
+  const cases = [[{}, false], [{ Origin: stack.url }, false], [{ Origin: stack.url.toUpperCase() }, false], [{ "Sec-Fetch-Site": "same-origin" }, false], [{ "Sec-Fetch-Site": "same-site" }, false], [{ "Sec-Fetch-Site": "none" }, false],
+    [{ Origin: "null" }, true], [{ Origin: "https://evil.example" }, true], [{ Origin: `https://127.0.0.1:${port}` }, true], [{ Origin: `${stack.url}/` }, true], [{ Origin: `${stack.url}.evil.example` }, true],
+    [{ Origin: "http://127.0.0.1" }, true], [{ Origin: [stack.url, stack.url] }, true], [{ Origin: [stack.url, "https://evil.example"] }, true], [{ Origin: "x".repeat(500) }, true],
+    [{ "Sec-Fetch-Site": "cross-site" }, true], [{ "Sec-Fetch-Site": "Cross-Site" }, true], [{ Origin: stack.url, "Sec-Fetch-Site": "cross-site" }, true],
+    [{ Host: "evil.example", Origin: "http://evil.example" }, true], [{ Origin: "https://evil.example", "X-Forwarded-Host": "evil.example" }, true]];
+  await each(guarded.flatMap((route) => cases.map((one) => [route, ...one])), async ([route, headers, refused]) => {
+    const { status, text } = await request(route.method, stack.url + route.template, { headers, body: "{", agent, check: false });
+    const isRefused = status === 403 && JSON.parse(text).category === "forbidden";
+    if (isRefused !== refused) wrong.push(`${route.method} ${route.template} ${JSON.stringify(headers)}: ${status} ${text}`);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test("asking changes nothing: GET, HEAD and OPTIONS of every route, and no word to other origins (A-12, A-14)", async () => {
+  const user = await person({ state: stack.state, password: false }), live = [];
+  for (const [kind, carrier] of [["session", "bearer"], ["web", "cookie"], ["ide", "bearer"]]) live.push(carried(await credential(kind, "live", { stack, user }), carrier));
+  live.push({ kind: "nothing", headers: {} });
+  // Exports are written down; counters of the product's own work go on.
+  const tables = (await sql("SHOW TABLES", stack.state)).flat().filter((name) => !["audit_event"].includes(name));
+  const sums = async () => Object.fromEntries(await sql(`CHECKSUM TABLE ${tables.join(", ")}`, stack.state));
+  const before = await sums(), wrong = [];
+  const items = routes.filter((r) => r.method === "GET" && !r.flags.includes("page") && !r.template.includes("/oauth/")).flatMap((route) => live.filter((cell) => isAsked(route, cell)).map((cell) => [route, cell]));
+  for (const method of ["GET", "HEAD", "OPTIONS"])
+    await each(items, async ([route, cell]) => {
+      const path = route.template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(PARAMETERS()[name] ?? "x"));
+      const { status, headers } = await request(method, stack.url + path, { headers: { ...cell.headers, Origin: "https://evil.example", "Access-Control-Request-Method": "POST" }, agent, check: false });
+      if (status >= 500 && status !== 503) wrong.push(`${method} ${route.template}: ${status}`);
+      if (route.family === "account" && Object.keys(headers).some((name) => name.startsWith("access-control-"))) wrong.push(`${method} ${route.template}: CORS`);
+    });
+  assert.deepEqual(wrong, []);
+  assert.deepEqual(await sums(), before);
+});
+
 // Everything in the database that has somebody's id.
 async function rowsOf(user) {
   const tables = (await sql(`SELECT table_name FROM information_schema.columns WHERE table_schema = 'turnpike' AND column_name = 'user_id' ORDER BY 1`, stack.state)).flat();

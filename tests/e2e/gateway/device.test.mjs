@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
 import * as oauth from "openid-client";
-import { STATE, URL_BASE, Visitor, randomEmail, signIn, sql, turnpike } from "../support.mjs";
+import { STATE, URL_BASE, Visitor, mailTo, newestMail, randomEmail, signIn, sql, turnpike } from "../support.mjs";
 import { claims, ideToken, isUnauthorized, mint, userOf, whoIs } from "./support.mjs";
 
 const run = promisify(execFile);
@@ -277,7 +277,13 @@ describe("what ends a login between its steps (F-39)", () => {
     "the account is suspended": (person) => turnpike(["user", "suspend", person.email]),
     "the account is deleted": (person) => person.delete("/v1/account", { confirmEmail: person.email }),
   };
-  const outcome = ["denied", "expired"];
+  steps["the password is set anew"] = async (person) => {
+    const newerThan = await newestMail(person.email);
+    assert.equal((await new Visitor().post("/api/account/forgot-password", { email: person.email })).status, 200);
+    const [, token] = (await mailTo(person.email, { newerThan })).text.match(/\/reset\/([\w-]+)/);
+    assert.equal((await new Visitor().post("/api/account/reset-password", { token, password: "seven wild geese over Skagen" })).status, 200);
+  };
+  const outcome = ["denied", "expired", "expired"];
   for (const [i, [name, end]] of Object.entries(steps).entries())
     test(`${name} after the approval`, async () => {
       const person = await signIn(), login = await start(), user = await userOf(person.email);

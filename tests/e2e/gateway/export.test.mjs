@@ -148,8 +148,8 @@ describe("the deletion", () => {
     await credit(person.email, { topup: 5000000 });
     await sql(`UPDATE ledger_account SET reserved = 70 WHERE owner_kind = 'user' AND owner_id = ${user} AND kind = 'topup';
       INSERT INTO hold (public_id, user_id, held_topup, held_allowance, held_overage, seen_cost, reference_kind, reference_id, deadline_at_us, created_at_us)
-      VALUES (CONCAT('hold_', LEFT(MD5(UUID()), 24)), ${user}, 30, 0, 0, 0, 'lease', 'x', ${Date.now() + 3600e3} * 1000, 1),
-        (CONCAT('hold_', LEFT(MD5(UUID()), 24)), ${user}, 40, 0, 0, 25, 'lease', 'x', ${Date.now() + 3600e3} * 1000, 1)`);
+      VALUES (CONCAT('hold_', LEFT(MD5(UUID()), 24)), ${user}, 30, 0, 0, 0, 'test', 'x', ${Date.now() + 3600e3} * 1000, 1),
+        (CONCAT('hold_', LEFT(MD5(UUID()), 24)), ${user}, 40, 0, 0, 25, 'test', 'x', ${Date.now() + 3600e3} * 1000, 1)`);
     assert.equal((await person.delete("/v1/account", { confirmEmail: person.email })).status, 200);
     assert.deepEqual(await reserved(user), [["0", "0"]]);
     assert.deepEqual(await sql(`SELECT state, COALESCE(cost, 0) FROM hold WHERE user_id = ${user} ORDER BY hold_id`), [["released", "0"], ["swept", "25"]]);

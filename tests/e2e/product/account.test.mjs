@@ -344,7 +344,7 @@ test("the export holds everything of the account and no secret", async () => {
   const { status, body, text, headers } = await person.get("/api/account/export", { headers: { "User-Agent": "Export/1" } });
   assert.equal(status, 200);
   assert.match(headers["content-disposition"], /^attachment; filename="[a-z.]+"$/);
-  assert.deepEqual(Object.keys(body).sort(), ["account", "call_days", "calls", "exported_at", "identities", "orders", "sessions", "turn_days", "turns", "usage", "usage_days"]);
+  assert.deepEqual(Object.keys(body).sort(), ["account", "audit", "call_days", "calls", "exported_at", "identities", "orders", "sessions", "turn_days", "turns", "usage", "usage_days"]);
   assert.deepEqual(body.account, (await person.get("/api/account/me")).body);
   assert.deepEqual(body.identities, [{ provider: "github", subject: `gh-${person.user.id}`, created_at: 1700000000 }]);
   assert.deepEqual(body.sessions.map((s) => s.device).sort(), ["linux-arm64", "win32-arm64"]);

@@ -1,7 +1,7 @@
 // The list of everything that opens an account, of every family, and how one of it ends (product.md section 3, ours).
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Visitor, signIn, sql } from "../support.mjs";
+import { Visitor, mailTo, newestMail, signIn, sql } from "../support.mjs";
 import { ideToken, userOf } from "../gateway/support.mjs";
 
 const DAY_S = 86400;
@@ -45,6 +45,25 @@ test("lists sessions, browsers and IDE tokens, the newest first, the live ones a
   const sessions = (await person.get("/api/account/sessions")).body.sessions;
   assert.deepEqual(sessions.map((s) => s.id).sort(), items.filter((c) => c.kind === "session").map((c) => c.id).sort(), "the older list has sessions alone");
   assert.equal((await sql(`SELECT COUNT(*) FROM web_session WHERE user_id = ${user}`))[0][0], "3");
+});
+
+test("a browser that signs in with a password is on it, and ends from here", async () => {
+  const person = await signIn(), password = "seven wild geese over Skagen", newerThan = await newestMail(person.email);
+  await new Visitor().post("/api/account/forgot-password", { email: person.email });
+  const [, token] = (await mailTo(person.email, { newerThan })).text.match(/\/reset\/([\w-]+)/);
+  assert.equal((await new Visitor().post("/api/account/reset-password", { token, password })).status, 200);
+  const there = new Visitor(), cookies = (answer) => answer.headers["set-cookie"].map((c) => c.split(";")[0]);
+  const csrf = await there.get("/api/auth/csrf");
+  const entered = await there.post("/api/auth/callback/credentials", { csrfToken: csrf.body.csrfToken, email: person.email, password },
+    { headers: { Cookie: cookies(csrf).join("; "), "User-Agent": "Mozilla/5.0 Geese" } });
+  const session = { Cookie: cookies(entered).find((c) => c.startsWith("authjs.session-token=")) };
+  assert.equal((await there.get("/api/auth/session", { headers: session })).body.user.email, person.email);
+
+  const again = await signIn({ email: person.email }), [web] = (await list(again)).filter((c) => c.kind === "browser");
+  assert.deepEqual([web.name, web.ip, web.current], ["Mozilla/5.0 Geese", there.address, false]);
+  assert.equal((await again.delete(`/api/account/credentials/${web.id}`)).status, 200);
+  const over = await there.get("/api/auth/session", { headers: session, check: false });
+  assert.deepEqual([over.status, over.body], [200, null]);
 });
 
 test("one of each kind ends, at once, and leaves a record", async () => {

@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { STATE, URL_BASE, Visitor, signIn, turnpike } from "../support.mjs";
 
 const PARAMETERS = {
-  provider: "github", session_id: "sess_000000000000000000000000", platform: "darwin-arm64", quality: "insider", commit: "0000",
+  provider: "github", session_id: "sess_000000000000000000000000", credential_id: "dev_000000000000000000000000", platform: "darwin-arm64", quality: "insider", commit: "0000",
 }; // nothing is published there: the tests of the feed may run at the same time
 const PUBLIC_CACHE = { "/api/billing/v2/catalog": 30, "/api/counter/founding": 30, "/api/v2/status/public": 30 };
 const BODY_BYTES = 64 * 1024;
