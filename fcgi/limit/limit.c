@@ -125,6 +125,13 @@ void limit_undo(struct req *r, enum limit_id limit, const char *key)
 	window_undo(r->worker->windows, full, full_key(limit, key, strlen(key), full));
 }
 
+int limit_hit_password(struct req *r, const char *email)
+{
+	TRY(limit_hit_address(r, LIMIT_PASSWORD_IP));
+	TRY(limit_hit_pair(r, LIMIT_PASSWORD_EMAIL, email != NULL ? email : ""));
+	return email != NULL ? limit_hit(r, LIMIT_PASSWORD_ACCOUNT, email) : 0;
+}
+
 /* A family's own limit counts before the route's: what it refuses does not count there. */
 static int check_family(struct req *r)
 {

@@ -22,5 +22,8 @@ int limit_hit_address(struct req *r, enum limit_id limit);
 int limit_hit_pair(struct req *r, enum limit_id limit, const char *key);
 /* Takes back a hit of the address, when another limit refused the request. */
 void limit_undo_address(struct req *r, enum limit_id limit);
+/* A password tried for an e-mail address (NULL: none that could have an account): by what one
+ * address of the net may try in all, then for this one, and last by what all of them may. */
+int limit_hit_password(struct req *r, const char *email);
 
 #endif

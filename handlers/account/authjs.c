@@ -214,12 +214,6 @@ SCHEMA(account_signin_in, STR(account_signin_in, csrf_token, .max = 200, .json =
 	STR(account_signin_in, email, .max = 1000), STR(account_signin_in, password, .max = 1000),
 	STR(account_signin_in, callback_url, .max = URL_MAX, .json = "callbackUrl"));
 
-static int count_try(struct req *r, const char *email)
-{
-	TRY(limit_hit_address(r, LIMIT_PASSWORD_IP));
-	return limit_hit_pair(r, LIMIT_PASSWORD_EMAIL, email != NULL ? email : "");
-}
-
 int account_password_signin(struct req *r, const void *in_, void *out)
 {
 	const struct account_signin_in *in = in_;
@@ -231,7 +225,7 @@ int account_password_signin(struct req *r, const void *in_, void *out)
 
 	if (!csrf_fits(r, in->csrf_token))
 		return go(r, error_url(r, "MissingCSRF"), out);
-	TRY(count_try(r, email));
+	TRY(limit_hit_password(r, email));
 	int rc = password_signin_check(&r->db, &signin, &who);
 	if (rc == 0)
 		rc = password_signin_web(

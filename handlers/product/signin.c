@@ -172,8 +172,7 @@ int product_password_signin(struct req *r, const void *in_, void *out)
 	struct signin_result result;
 
 	TRY(check_challenge(r, in->challenge));
-	TRY(limit_hit_address(r, LIMIT_PASSWORD_IP));
-	TRY(limit_hit_pair(r, LIMIT_PASSWORD_EMAIL, email != NULL ? email : ""));
+	TRY(limit_hit_password(r, email));
 	int rc = password_signin_check(&r->db, &signin, &who);
 	if (rc == 0)
 		rc = password_signin_session(&r->db, &signin, &who, &purpose, &where, &result);
@@ -271,8 +270,7 @@ SCHEMA(product_revoked, BOOL(product_revoked, ok, REQUIRED),
 int product_signout_others(struct req *r, const void *in, void *out_)
 {
 	struct product_revoked *out = out_;
-	struct visitor visitor = req_visitor(r);
-	u64 n;
+	struct signout_others w = {r, 0};
 
 	(void)in;
 	TRY(credential_end_others(

@@ -267,9 +267,8 @@ static const struct {
 	{"a cause stays inside", make_cause,
 		"{\"category\":\"server\",\"message\":\"Something went wrong here. The request id "
 		"helps to find it.\"}\n"},
-	{"upstream", make_timeout,
-		"{\"category\":\"network\",\"message\":\"A service that this needs did not answer "
-		"in time.\"}\n"},
+	{"too late", make_timeout,
+		"{\"category\":\"timeout\",\"message\":\"The answer did not come in time.\"}\n"},
 	{"later", make_later,
 		"{\"category\":\"rate_limited\",\"message\":\"Too many requests. Retry after the "
 		"time in Retry-After.\"}\n"},
