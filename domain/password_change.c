@@ -1,7 +1,7 @@
 /* Setting another password. */
 #include "password_change.h"
 
-#include "../fcgi/core/str.h"
+#include "../fcgi/core/crypto.h"
 #include "email_token.h"
 #include "identity_mail.h"
 #include "password.h"
@@ -123,7 +123,7 @@ static int change_apply(struct db *db, void *arg)
 	if (rc == 0)
 		rc = sql_password_get(db, in->user_id, &row);
 	if (rc == SQL_NONE ||
-		(rc == 0 && !str_equal(row.hash, w->old_hash))) /* changed meanwhile */
+		(rc == 0 && !text_equal_ct(row.hash, w->old_hash))) /* changed meanwhile */
 		return fail(db->fail, E_BAD_PASSWORD, NULL);
 	TRY(rc);
 	return put_in_force(db, in->user_id, w->hash, AUDIT_PASSWORD_CHANGED, &occasion);

@@ -1,7 +1,7 @@
 /* Passwords as a way in. */
 #include "password_signin.h"
 
-#include "../fcgi/core/str.h"
+#include "../fcgi/core/crypto.h"
 #include "password.h"
 
 /* Refusals come after the hash was compared, so that they all take the same time. */
@@ -60,7 +60,7 @@ static int lock_checked(struct db *db, const struct credential_by_email_row *who
 
 	if (rc == 0)
 		rc = sql_password_get(db, who->user_id, &password);
-	if (rc == SQL_NONE || (rc == 0 && !str_equal(password.hash, who->hash)))
+	if (rc == SQL_NONE || (rc == 0 && !text_equal_ct(password.hash, who->hash)))
 		return fail(db->fail, E_BAD_PASSWORD, NULL);
 	return rc;
 }

@@ -2,14 +2,10 @@
  * conditional statement, under the lock of the user. */
 #include "second_factor.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "../fcgi/core/crypto.h"
 #include "../fcgi/core/seal.h"
-#include "../fcgi/core/str.h"
 #include "gen/sql.h"
-#include "outbox.h"
+#include "identity_mail.h"
 #include "password.h"
 #include "recovery_code.h"
 #include "totp.h"
@@ -59,22 +55,13 @@ static int close_secret(struct db *db, const struct second_factor_by *by, struct
 }
 
 static int tell(struct db *db, const struct second_factor_by *by, const char *email,
-	const char *subject, const char *what)
+	const char *title, const char *what)
 {
-	const char *text = arena_printf(db->arena,
-		"%s\n\n"
-		"It was asked for from the address %s.\n"
-		"If this was not you, set a new password at once: that ends every session.\n"
-		"%s/signin\n",
-		what, by->visitor.ip, by->options->public_url);
-	struct outbox_mail mail = {
-		.to = email,
-		.subject = arena_printf(db->arena, "%s: %s", by->options->account_brand, subject),
-		.text = text,
-	};
+	struct occasion occasion = {by->options, email, &by->visitor, by->now_us};
 
-	return email != NULL && by->options->account_mail ? outbox_add_mail(db, &mail, by->now_us)
-							  : 0;
+	if (email == NULL || !by->options->account_mail)
+		return 0;
+	return identity_mail_notice(db, &occasion, title, what);
 }
 
 static int prove(struct db *db, const struct second_factor_by *by)
@@ -138,7 +125,7 @@ static int enable_apply(struct db *db, void *arg)
 	TRY(prove(db, by));
 	TRY(put_factor(db, w));
 	TRY(audit_add(db, AUDIT_MFA_ENABLED, by->user_id, NULL, &by->visitor, by->now_us));
-	return tell(db, by, user.email, "two-factor authentication is on",
+	return tell(db, by, user.email, "Two-factor authentication is on",
 		"Two-factor authentication was turned on for your account, or moved to another "
 		"app. Other devices ask for a code before they go on.");
 }
@@ -206,7 +193,7 @@ static int use_recovery_code(struct db *db, struct verify *w, const char *email)
 	if (n != 1)
 		return 0;
 	TRY(sql_recovery_code_count(db, by->user_id, &left));
-	return tell(db, by, email, "a recovery code was used",
+	return tell(db, by, email, "A recovery code was used",
 		arena_printf(db->arena,
 			"A recovery code was used instead of a code of your app. %lld are left.",
 			(long long)left.n));
@@ -278,7 +265,7 @@ static int disable_apply(struct db *db, void *arg)
 	/* Which of these proved it is known to their cookies only. */
 	TRY(sql_web_session_end_others(db, by->user_id, by->web_session_id, NULL));
 	TRY(audit_add(db, AUDIT_MFA_DISABLED, by->user_id, NULL, &by->visitor, by->now_us));
-	return tell(db, by, user.email, "two-factor authentication is off",
+	return tell(db, by, user.email, "Two-factor authentication is off",
 		"Two-factor authentication was turned off for your account: from now on, your "
 		"password or your mailbox alone signs in.");
 }

@@ -107,6 +107,7 @@ bool mfa_cookie_fits(struct arena *a, const struct options *options, const char 
 		return false;
 	const char *expected = cookie_fields(a, session, expires_ms);
 	const char *mac = signature(a, options, expected, session);
-	return str_equal(fields, expected) && strlen(end + 1) == strlen(mac) &&
-	       equal_ct(end + 1, mac, strlen(mac));
+	if (!str_equal(fields, expected))
+		return false;
+	return strlen(end + 1) == strlen(mac) && equal_ct(end + 1, mac, strlen(mac));
 }

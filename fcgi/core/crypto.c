@@ -56,6 +56,13 @@ bool equal_ct(const void *a, const void *b, size_t length)
 	return CRYPTO_memcmp(a, b, length) == 0;
 }
 
+bool text_equal_ct(const char *a, const char *b)
+{
+	size_t length = strlen(a);
+
+	return length == strlen(b) && equal_ct(a, b, length);
+}
+
 char *public_id(struct arena *a, const char *prefix)
 {
 	static const char base62[] =

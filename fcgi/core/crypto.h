@@ -18,6 +18,8 @@ void random_bytes(void *ret, size_t length);
 unsigned random_below(unsigned bound);
 /* Equal in constant time. */
 bool equal_ct(const void *a, const void *b, size_t length);
+/* The same of two texts; their lengths are no secret. */
+bool text_equal_ct(const char *a, const char *b);
 
 /* A public id: prefix and 24 random base62 characters ("usr_..."; product.md section 0). */
 char *public_id(struct arena *a, const char *prefix);

@@ -37,7 +37,7 @@ static void render(const struct fail *fail, const struct dialect_form *form, str
 	dialect_message(fail, &message);
 	buf_str(out, "{\"category\":");
 	buf_json(out, category_of(fail->code));
-	if (fail->code != E_UNAUTHORIZED || fail->detail[0] != '\0') {
+	if (fail->code != E_UNAUTHORIZED || fail->detail != NULL) {
 		buf_str(out, ",\"message\":");
 		buf_json(out, message.data);
 	}

@@ -35,7 +35,7 @@ static int count_try(struct req *r, bool is_proof)
 	const char *user = arena_printf(r->arena, "%llu", (unsigned long long)r->caller.user_id);
 
 	if (is_proof)
-		TRY(limit_hit(r, LIMIT_MFA, arena_printf(r->arena, "%s:%s", r->remote_addr, user)));
+		TRY(limit_hit_pair(r, LIMIT_MFA, user));
 	return limit_hit(r, LIMIT_MFA_USER, user);
 }
 

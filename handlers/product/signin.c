@@ -172,7 +172,9 @@ int product_password_signin(struct req *r, const void *in_, void *out)
 	struct password_signin signin = {
 		r->worker->options, email, in->password, visitor, r->now_us};
 	struct signin_purpose purpose = {
-		in->from != NULL && strcmp(in->from, "ide") == 0, in->challenge};
+		.is_ide = in->from != NULL && strcmp(in->from, "ide") == 0,
+		.challenge = in->challenge,
+	};
 	struct session_device where = {in->device, in->device_name, r->user_agent, r->remote_addr};
 	struct credential_by_email_row who;
 	struct signin_result result;

@@ -2,71 +2,21 @@
 // for known and unknown addresses in turn and compares the times. By hand, against a stack that refuses nobody:
 //   TURNPIKE_PORT=18140 TURNPIKE_STATE=/tmp/enum TURNPIKE_LIMITS=dry-run tools/up
 //   TURNPIKE_URL=http://127.0.0.1:18140 TURNPIKE_STATE=/tmp/enum node tests/bench/enumeration.mjs [SAMPLES]
-import http from "node:http";
-import { performance } from "node:perf_hooks";
-import { randomEmail, request, sql } from "../e2e/support.mjs";
+import { randomEmail, sql } from "../e2e/support.mjs";
+import { compare, finish } from "./timing.mjs";
 
-const SAMPLES = Number(process.argv[2] ?? 2000), WARM_UP = 100;
-const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+const samples = Number(process.argv[2] ?? 2000);
 
 // Addresses of accounts; the other half exists nowhere. Each address is used as often as any other.
 const known = Array.from({ length: 50 }, () => randomEmail("known")), unknown = known.map(() => randomEmail("known"));
 const now = Date.now() * 1000;
-await sql(`INSERT INTO users (public_id, email, created_at_us) VALUES ${known.map((email, i) => `('usr_${String(i).padStart(4, "0")}${email.slice(6, 18)}', '${email}', ${now})`)}`);
-
-async function timeOf(url, body) {
-  const started = performance.now();
-  const { status } = await request("POST", url, { body, agent, check: false });
-  const ms = performance.now() - started;
-  if (status !== 200 && status !== 400) throw new Error(`${url}: ${status}`);
-  return ms;
-}
-
-const median = (values) => {
-  const sorted = values.slice().sort((a, b) => a - b), middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
-
-// Two-sided p of the Mann-Whitney U test, by the normal approximation (thousands of samples; ties get their mean rank).
-function mannWhitney(a, b) {
-  const all = [...a.map((value) => ({ value, first: true })), ...b.map((value) => ({ value, first: false }))].sort((x, y) => x.value - y.value);
-  let rankSum = 0, ties = 0;
-  for (let i = 0; i < all.length;) {
-    let j = i;
-    while (j < all.length && all[j].value === all[i].value) j++;
-    for (let k = i; k < j; k++) if (all[k].first) rankSum += (i + j + 1) / 2;
-    ties += (j - i) ** 3 - (j - i);
-    i = j;
-  }
-  const n = all.length, u = rankSum - (a.length * (a.length + 1)) / 2, mean = (a.length * b.length) / 2;
-  const deviation = Math.sqrt(((a.length * b.length) / 12) * (n + 1 - ties / (n * (n - 1))));
-  return erfc(Math.abs(u - mean) / deviation / Math.SQRT2);
-}
-
-// Abramowitz and Stegun 7.1.26, good to 1.5e-7.
-function erfc(x) {
-  const t = 1 / (1 + 0.3275911 * x);
-  return t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))) * Math.exp(-x * x);
-}
+await sql(`INSERT INTO users (public_id, email, email_verified_at_us, created_at_us) VALUES ${known.map((email, i) => `('usr_${String(i).padStart(4, "0")}${email.slice(6, 18)}', '${email}', ${now}, ${now})`)}`);
 
 const calls = {
   "request-code": (email) => ["/api/auth/request-code", { email }],
   "verify, code wrong": (email) => ["/api/auth/verify", { email, code: "000000" }],
 };
-let failed = false;
-for (const [name, call] of Object.entries(calls)) {
-  const times = [[], []];
-  for (let i = 0; i < SAMPLES + WARM_UP; i++) {
-    const pair = [known[i % 50], unknown[i % 50]], order = Math.random() < 0.5 ? [0, 1] : [1, 0];
-    for (const which of order) {
-      const ms = await timeOf(...call(pair[which]));
-      if (i >= WARM_UP) times[which].push(ms);
-    }
-  }
-  const [a, b] = times.map(median), difference = Math.abs(a - b), share = difference / Math.max(a, b), p = mannWhitney(...times);
-  const ok = difference < 2 && share < 0.05 && p > 0.01;
-  failed ||= !ok;
-  console.log(`${name}: ${SAMPLES} each; median known ${a.toFixed(3)} ms, unknown ${b.toFixed(3)} ms; difference ${difference.toFixed(3)} ms = ${(share * 100).toFixed(2)} %; Mann-Whitney p ${p.toFixed(3)}: ${ok ? "pass" : "FAIL"}`);
-}
-agent.destroy();
-process.exitCode = failed ? 1 : 0;
+let ok = true;
+for (const [name, call] of Object.entries(calls)) ok = (await compare(name, call, { known, unknown, samples, statuses: [200, 400] })) && ok;
+finish();
+process.exitCode = ok ? 0 : 1;

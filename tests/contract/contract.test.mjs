@@ -26,6 +26,7 @@ const PRODUCT = [
   "POST /api/auth/request-code",
   "POST /api/auth/verify",
   "POST /api/auth/exchange",
+  "POST /api/auth/handoff",
   "GET /api/auth/oauth/{provider}/start",
   "GET /api/auth/oauth/{provider}/callback",
   "POST /api/auth/signout",

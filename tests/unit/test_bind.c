@@ -11,12 +11,13 @@
 static struct world world;
 
 struct thing {
-	const char *id, *q, *text;
+	const char *id, *q, *text, *units;
 	struct opt_i64 page, n;
 };
 SCHEMA(thing, STR(thing, id, PATH, REQUIRED, .max = 8, .error = E_NOT_FOUND),
 	STR(thing, q, QUERY, .max = 6), OPT_I64(thing, page, QUERY, .min = 1, .max = 9),
-	STR(thing, text, .max = 10), OPT_I64(thing, n));
+	STR(thing, text, .max = 10), STR(thing, units, UTF16, .min = 3, .max = 4),
+	OPT_I64(thing, n));
 
 struct needy {
 	const char *q, *form;
@@ -84,6 +85,12 @@ static const struct {
 	{"no number", JSON_ROUTE, "a", "page=two", NULL, "", E_INVALID_FIELD, "page:integer"},
 	{"number out of bounds", JSON_ROUTE, "a", "page=0", NULL, "", E_INVALID_FIELD,
 		"page:min=1"},
+	{"3 units of UTF-16", JSON_ROUTE, "a", "", JSON_TYPE, "{\"units\":\"😀x\"}", 0,
+		"{\"id\":\"a\",\"units\":\"😀x\"}"},
+	{"2 units, 1 character", JSON_ROUTE, "a", "", JSON_TYPE, "{\"units\":\"😀\"}",
+		E_INVALID_FIELD, "units:min=3"},
+	{"5 units, 3 characters", JSON_ROUTE, "a", "", JSON_TYPE, "{\"units\":\"😀x😀\"}",
+		E_INVALID_FIELD, "units:max=4"},
 	{"path too long", JSON_ROUTE, "123456789", NULL, NULL, "", E_NOT_FOUND, "id:max=8"},
 	{"all places at once", JSON_ROUTE, "123456789", "q=1234567&page=x", JSON_TYPE,
 		"{\"text\":7,\"n\":\"\"}", E_NOT_FOUND,

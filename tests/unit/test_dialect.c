@@ -233,6 +233,36 @@ static void test_messages(void **state)
 	}
 }
 
+static void test_account(void **state)
+{
+	static const struct {
+		enum error code;
+		const char *detail, *field, *answer;
+	} account_cases[] = {
+		{E_UNAUTHORIZED, NULL, NULL, "{\"category\":\"unauthorized\"}\n"},
+		{E_UNAUTHORIZED, "Why.", NULL,
+			"{\"category\":\"unauthorized\",\"message\":\"Why.\"}\n"},
+		{E_FORBIDDEN, "Why.", NULL, "{\"category\":\"forbidden\",\"message\":\"Why.\"}\n"},
+		{E_INVALID_FIELD, "Why.", "list[2].name",
+			"{\"category\":\"validation\",\"message\":\"Why. list[2].name: rule\","
+			"\"field\":\"list\"}\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(account_cases); i++) {
+		struct fail f = {.arena = &arena,
+			.code = account_cases[i].code,
+			.detail = account_cases[i].detail};
+		struct buf out;
+		buf_init(&out, &arena, 64);
+		if (account_cases[i].field != NULL)
+			fail_fault(&f, account_cases[i].field, "rule");
+		dialect_account.render(&f, &(struct dialect_form){0}, &out);
+		assert_string_equal(out.data, account_cases[i].answer);
+	}
+	arena_reset(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_all_are_json),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_account),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -82,6 +82,19 @@ static void test_utf8(void **state)
 	}
 }
 
+static void test_utf16(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t count;
+	} cases[] = {{"", 0}, {"abc", 3}, {"aé€😀", 5}, {"\xef\xbf\xbf", 1}, {"\xf0\x90\x80\x80", 2},
+		{"\xf4\x8f\xbf\xbf", 2}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(utf16_count(cases[i].text), cases[i].count);
+}
+
 static const struct {
 	const char *text;
 	bool good;
@@ -190,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_code_point),
 		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_utf16),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_distance),
 		cmocka_unit_test(test_comparisons),

@@ -120,7 +120,7 @@ static void put_success(const struct route *route, struct components *c, struct 
 static size_t failure_statuses(const struct family *family, const struct route *route, int *ret)
 {
 	size_t n = 0;
-	int candidate[ROUTE_ERRORS_MAX + 9];
+	int candidate[ROUTE_ERRORS_MAX + 10];
 
 	for (size_t i = 0; i < ROUTE_ERRORS_MAX && route->errors[i] != E_OK; i++)
 		candidate[n++] = dialect_status(family->dialect, route->errors[i]);
@@ -130,6 +130,8 @@ static size_t failure_statuses(const struct family *family, const struct route *
 		candidate[n++] = 401;
 		candidate[n++] = 403;
 	}
+	if (family->admit != NULL && route->method != GET) /* of a foreign origin */
+		candidate[n++] = 403;
 	if (has_body(route->in)) {
 		candidate[n++] = 413;
 		candidate[n++] = 415;
@@ -176,7 +178,7 @@ static void put_failure_text(const struct family *family, const struct route *ro
 static void put_failures(
 	const struct family *family, const struct route *route, struct arena *a, struct buf *out)
 {
-	int status[ROUTE_ERRORS_MAX + 9];
+	int status[ROUTE_ERRORS_MAX + 10];
 	size_t n = failure_statuses(family, route, status);
 
 	for (size_t i = 0; i < n; i++) {
