@@ -38,8 +38,8 @@ test("tells that a sign-in is too old for changes without the password", async (
 test("tells nothing to nobody, nor before the second factor", async () => {
   assert.equal((await status(new Visitor())).status, 401);
   const visitor = await signIn();
-  await enable(visitor);
   const pending = await signIn({ email: visitor.email });
+  await enable(visitor);
   const answer = await status(pending);
   assert.equal(answer.status, 403);
   assert.equal(answer.body.category, "mfa_required");
