@@ -59,7 +59,7 @@ SELECT COUNT(*) AS n FROM recovery_code WHERE user_id = ? AND consumed_at_us IS 
 -- factor_status :one
 -- in:  user_id u64
 -- out: n_codes i64, has_password bool
-SELECT (SELECT COUNT(*) FROM recovery_code c WHERE c.user_id = u.user_id AND c.consumed_at_us IS NULL) AS n_codes,
+SELECT COALESCE((SELECT COUNT(*) FROM recovery_code c WHERE c.user_id = u.user_id AND c.consumed_at_us IS NULL), 0) AS n_codes,
 	EXISTS (SELECT 1 FROM password p WHERE p.user_id = u.user_id) AS has_password
 FROM users u WHERE u.user_id = ?;
 
