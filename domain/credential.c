@@ -54,12 +54,14 @@ static int end_others_apply(struct db *db, void *arg)
 	TRY(sql_session_end_others(db, w->user_id, w->session_id, &w->n));
 	TRY(sql_web_session_end_all(db, w->user_id, &n_browsers));
 	w->n += n_browsers;
-	return 0;
+	return audit_add(db, AUDIT_SIGNED_OUT_OTHERS, w->user_id, NULL, w->visitor, w->now_us);
 }
 
-int credential_end_others(struct db *db, u64 user_id, u64 session_id, u64 *ret_n)
+int credential_end_others(struct db *db, u64 user_id, u64 session_id, const struct visitor *visitor,
+	i64 now_us, u64 *ret_n)
 {
-	struct ending w = {.user_id = user_id, .session_id = session_id};
+	struct ending w = {
+		.user_id = user_id, .session_id = session_id, .visitor = visitor, .now_us = now_us};
 
 	TRY(db_tx(db, end_others_apply, &w));
 	*ret_n = w.n;

@@ -36,6 +36,11 @@ const char *account_session_cookie(const struct req *r);
 const char *account_csrf_cookie(const struct req *r);
 const char *account_callback_cookie(const struct req *r);
 
+/* Whether this is the token of the browser's cookie, and ours. given may be NULL. */
+bool account_csrf_fits(struct req *r, const char *given);
+/* An address of this site: where its browser wanted to go, or the site. Others are dropped. */
+const char *account_target(struct req *r, const char *wanted);
+
 /* {"ok":true} */
 struct account_ok {
 	bool ok;

@@ -13,88 +13,7 @@
 #include "../../fcgi/limit/limit.h"
 #include "account.h"
 
-enum { CSRF_CHARS = 64, URL_MAX = 2000 };
-
-/* What makes a token ours: nobody else can plant a cookie that fits. */
-static const char *csrf_mac(struct req *r, const char *token)
-{
-	const char *key = r->worker->options->config_key;
-	const char *text = arena_printf(r->arena, "csrf\n%s", token);
-	struct sha256 mac = hmac_sha256(key, strlen(key), text, strlen(text));
-
-	return hex_encode(r->arena, mac.byte, sizeof(mac.byte));
-}
-
-/* The token of the cookie, `<token>|<mac>` with its bar percent-encoded; NULL: absent or not ours.
- */
-static const char *csrf_of_cookie(struct req *r)
-{
-	const char *cookie = req_cookie(r, account_csrf_cookie(r));
-	char *value = cookie != NULL ? form_decode(r->arena, cookie, strlen(cookie)) : NULL;
-
-	if (value == NULL || strlen(value) != 2 * CSRF_CHARS + 1 || value[CSRF_CHARS] != '|')
-		return NULL;
-	value[CSRF_CHARS] = '\0';
-	return equal_ct(value + CSRF_CHARS + 1, csrf_mac(r, value), CSRF_CHARS) ? value : NULL;
-}
-
-static const char *origin_of_site(const struct req *r)
-{
-	return r->worker->options->public_url;
-}
-
-/* An address of this site: where its browser wanted to go, or the site. Others are dropped. */
-static const char *target(struct req *r, const char *wanted)
-{
-	const char *site = origin_of_site(r);
-	size_t length = strlen(site);
-
-	if (wanted == NULL)
-		return site;
-	for (const char *p = wanted; *p != '\0'; p++)
-		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || *p == '\\')
-			return site;
-	if (wanted[0] == '/' && wanted[1] != '/')
-		return arena_printf(r->arena, "%s%s", site, wanted);
-	if (strncmp(wanted, site, length) == 0 && strchr("/?#", wanted[length]) != NULL)
-		return wanted;
-	return site;
-}
-
-static bool callback_cookie_is_ours(struct req *r)
-{
-	const char *cookie = req_cookie(r, account_callback_cookie(r));
-	const char *url = cookie != NULL ? form_decode(r->arena, cookie, strlen(cookie)) : NULL;
-
-	return url != NULL && target(r, url) == url;
-}
-
-struct account_csrf {
-	const char *csrf_token;
-};
-SCHEMA(account_csrf, STR(account_csrf, csrf_token, REQUIRED, .json = "csrfToken"));
-
-int account_csrf(struct req *r, const void *in, void *out_)
-{
-	struct account_csrf *out = out_;
-	unsigned char bytes[CSRF_CHARS / 2];
-
-	(void)in;
-	out->csrf_token = csrf_of_cookie(r);
-	if (out->csrf_token == NULL) {
-		random_bytes(bytes, sizeof(bytes));
-		out->csrf_token = hex_encode(r->arena, bytes, sizeof(bytes));
-		resp_cookie(r, account_csrf_cookie(r),
-			arena_printf(r->arena, "%s%%7C%s", out->csrf_token,
-				csrf_mac(r, out->csrf_token)),
-			0);
-	}
-	if (!callback_cookie_is_ours(r))
-		resp_cookie(
-			r, account_callback_cookie(r), url_encode(r->arena, origin_of_site(r)), 0);
-	r->response.cache_control = "private, no-cache, no-store";
-	return 0;
-}
+enum { URL_MAX = 2000 };
 
 struct account_provider {
 	const char *id, *name, *type, *signin_url, *callback_url;
@@ -112,7 +31,7 @@ SCHEMA(account_providers, OBJECT(account_providers, credentials, account_provide
 int account_providers(struct req *r, const void *in, void *out_)
 {
 	struct account_providers *out = out_;
-	const char *site = origin_of_site(r);
+	const char *site = r->worker->options->public_url;
 
 	(void)in;
 	out->credentials = arena_new(r->arena, struct account_provider);
@@ -196,15 +115,7 @@ static int go(struct req *r, const char *url, struct account_url *out)
 
 static const char *error_url(struct req *r, const char *error)
 {
-	return arena_printf(r->arena, "%s/signin?error=%s", origin_of_site(r), error);
-}
-
-static bool csrf_fits(struct req *r, const char *given)
-{
-	const char *token = csrf_of_cookie(r);
-
-	return token != NULL && given != NULL && strlen(given) == CSRF_CHARS &&
-	       equal_ct(given, token, CSRF_CHARS);
+	return arena_printf(r->arena, "%s/signin?error=%s", r->worker->options->public_url, error);
 }
 
 struct account_signin_in {
@@ -223,7 +134,7 @@ int account_password_signin(struct req *r, const void *in_, void *out)
 		in->password != NULL ? in->password : "", req_visitor(r), r->now_us};
 	struct credential_by_email_row who;
 
-	if (!csrf_fits(r, in->csrf_token))
+	if (!account_csrf_fits(r, in->csrf_token))
 		return go(r, error_url(r, "MissingCSRF"), out);
 	TRY(limit_hit_password(r, email));
 	int rc = password_signin_check(&r->db, &signin, &who);
@@ -236,7 +147,7 @@ int account_password_signin(struct req *r, const void *in_, void *out)
 	}
 	TRY(rc);
 	resp_cookie(r, account_session_cookie(r), token, r->now_us + S_TO_US(WEB_SESSION_S));
-	return go(r, target(r, in->callback_url), out);
+	return go(r, account_target(r, in->callback_url), out);
 }
 
 struct account_signout_in {
@@ -251,13 +162,13 @@ int account_signout(struct req *r, const void *in_, void *out)
 	const struct account_caller *caller = account_caller(r);
 	struct visitor visitor = req_visitor(r);
 
-	if (!csrf_fits(r, in->csrf_token))
+	if (!account_csrf_fits(r, in->csrf_token))
 		return go(r, error_url(r, "MissingCSRF"), out);
 	if (caller != NULL && caller->web != NULL)
 		TRY(web_session_sign_out(&r->db, caller->web, &visitor, r->now_us));
 	resp_cookie_clear(r, account_session_cookie(r));
 	resp_cookie_clear(r, r->worker->options->account_mfa_cookie);
-	return go(r, target(r, in->callback_url), out);
+	return go(r, account_target(r, in->callback_url), out);
 }
 
 struct account_signin_page_in {
@@ -271,9 +182,9 @@ int account_signin_page(struct req *r, const void *in_, void *out)
 	const struct account_signin_page_in *in = in_;
 
 	(void)out;
-	return resp_redirect(
-		r, arena_printf(r->arena, "%s/signin?callbackUrl=%s", origin_of_site(r),
-			   url_encode(r->arena, target(r, in->callback_url))));
+	return resp_redirect(r,
+		arena_printf(r->arena, "%s/signin?callbackUrl=%s", r->worker->options->public_url,
+			url_encode(r->arena, account_target(r, in->callback_url))));
 }
 
 struct account_error_page_in {

@@ -77,7 +77,7 @@ static const struct route routes[] = {
 		"Delete the account at once and for good"),
 	ROUTE(POST, "/v1/account/delete", HUMAN, GATEWAY, 0, gateway_account_delete,
 		IN(gateway_account_delete_in), OUT(gateway_deleted), 200,
-		"The same, for clients that cannot send a body along with DELETE"),
+		"The same, for clients whose deletions cannot carry a body"),
 	ROUTE(GET, "/v1/account/tiers", NONE, GATEWAY, PUBLIC_CORS, gateway_account_tiers, NO_IN,
 		OUT(gateway_tiers), 200, "Tiers of accounts", .other_status = 304),
 

@@ -1,11 +1,10 @@
 /* Signing in with a code from an e-mail, hand-off to the IDE, signing out (product.md section 2).
  */
+#include <string.h>
+
 #include "../../domain/credential.h"
 #include "../../domain/password_signin.h"
 #include "../../domain/person.h"
-
-#include <string.h>
-
 #include "../../fcgi/auth/auth.h"
 #include "../../fcgi/core/email.h"
 #include "../../fcgi/http/request.h"
@@ -270,7 +269,8 @@ SCHEMA(product_revoked, BOOL(product_revoked, ok, REQUIRED),
 int product_signout_others(struct req *r, const void *in, void *out_)
 {
 	struct product_revoked *out = out_;
-	struct signout_others w = {r, 0};
+	struct visitor visitor = req_visitor(r);
+	u64 n;
 
 	(void)in;
 	TRY(credential_end_others(
