@@ -13,7 +13,10 @@ WHERE s.usage_sent AND c.reason IS NULL AND (c.status <> 'ok' OR c.is_estimated 
 	OR s.cache_write <> c.cache_write_tokens OR s.reasoning <> c.reasoning_tokens);
 
 -- what is billed as reported was reported, by one request
-SELECT c.public_id, c.status, COUNT(s.id) FROM ai_call c LEFT JOIN proof.served s
+SELECT c.public_id, c.status, c.attempts, c.input_tokens, c.output_tokens, COUNT(s.id),
+	(SELECT GROUP_CONCAT(CONCAT_WS(' ', t.id, t.dialect, t.state, t.usage_sent, t.input, t.output)) FROM proof.served t
+		WHERE t.receipt = c.public_id) AS all_served
+FROM ai_call c LEFT JOIN proof.served s
 	ON s.receipt = c.public_id AND s.usage_sent AND s.output = c.output_tokens
 	AND s.input = c.input_tokens + c.cached_tokens + c.cache_write_tokens
 WHERE c.cost_micro > 0 AND NOT c.is_estimated GROUP BY c.call_id HAVING COUNT(s.id) <> 1;
