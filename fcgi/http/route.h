@@ -32,6 +32,7 @@ enum route_flags {
 	FORM = 32,	 /* the body is application/x-www-form-urlencoded */
 	RAW_BODY = 256,	 /* the handler reads the body itself; `in` describes it */
 	FORM_OR_JSON = 1024, /* the body is a form when it says so, else JSON */
+	MAY_BE_NULL = 2048,  /* the handler may answer with the JSON text null */
 	MFA_EXEMPT = 512,    /* open to a credential whose second factor is pending */
 };
 

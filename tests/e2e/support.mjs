@@ -144,11 +144,12 @@ export class Visitor {
 }
 
 // The newest mail to an address; waits for it, or for one after the mail `newerThan`.
-export async function mailTo(email, { newerThan } = {}) {
+export async function mailTo(email, { newerThan, like = /./ } = {}) {
   for (let i = 0; i < 200; i++) {
     const { body } = await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false });
-    const newest = body?.[0];
-    if (newest && newest.id !== newerThan) return newest;
+    const until = body?.findIndex(({ id }) => id === newerThan);
+    const newest = body?.slice(0, until === -1 ? undefined : until).find(({ text }) => like.test(text));
+    if (newest) return newest;
     await sleep(50);
   }
   throw new Error(`no mail to ${email}`);
@@ -160,8 +161,9 @@ export async function newestMail(email) {
   return body[0]?.id;
 }
 
+const CODE = /code is (\d{6})\b/;
 export function codeOf(mail) {
-  return mail.text.match(/\b\d{6}\b/)[0];
+  return CODE.exec(mail.text)[1];
 }
 
 // A person, new unless `email` has an account, signed in with a code; `device` is what their session is called.
@@ -170,7 +172,7 @@ export async function signIn({ email = randomEmail(), device = "linux-x64", addr
   const newerThan = await newestMail(email);
   const asked = await visitor.post("/api/auth/request-code", { email });
   if (asked.status !== 200) throw new Error(`request-code: ${asked.status} ${asked.text}`);
-  const mail = await mailTo(email, { newerThan });
+  const mail = await mailTo(email, { newerThan, like: CODE });
   const answer = await visitor.post("/api/auth/verify", { email, code: codeOf(mail), device });
   if (answer.status !== 200) throw new Error(`verify: ${answer.status} ${answer.text}`);
   visitor.token = answer.body.token;
