@@ -84,10 +84,20 @@ static const char *params_fault(const struct route *route)
 	return n_params != 0 ? "its input schema has a PATH field that is not in its path" : NULL;
 }
 
+/* Of a family that claims requests for paths of others: they need no prefix of its own. */
+static bool is_shared(const struct family *family, const struct route *route)
+{
+	for (size_t f = 0; family->claims != NULL && families[f] != NULL; f++)
+		for (size_t i = 0; i < families[f]->n_routes && families[f] != family; i++)
+			if (str_equal(families[f]->route[i].path, route->path))
+				return true;
+	return false;
+}
+
 /* NULL, or what is wrong with one row by itself. */
 static const char *row_fault(const struct family *family, const struct route *route)
 {
-	if (route->path[0] != '/' || !has_prefix(family, route->path))
+	if (route->path[0] != '/' || !(has_prefix(family, route->path) || is_shared(family, route)))
 		return "its path is outside the family's prefixes";
 	if (route->run == NULL)
 		return "it has no handler";

@@ -149,12 +149,10 @@ static void stop(const struct worker *worker)
 }
 
 static const char *const prefixes[] = {"/api/auth/csrf", "/api/auth/providers", "/api/auth/session",
-	"/api/auth/callback/", "/api/auth/signin", "/api/auth/signout", "/api/auth/signup",
-	"/api/auth/error", "/api/account/2fa/", "/api/account/forgot-password",
-	"/api/account/reset-password", "/api/account/change-password", "/api/account/verify-email/",
-	"/api/account/export", "/api/account/delete", "/api/cron/", "/api/health",
-	"/api/billing/checkout", "/api/billing/portal", "/api/billing/return", "/api/webhooks/",
-	NULL};
+	"/api/auth/callback/", "/api/auth/signin", "/api/auth/signup", "/api/auth/error",
+	"/api/account/2fa/", "/api/account/forgot-password", "/api/account/reset-password",
+	"/api/account/change-password", "/api/account/verify-email/", "/api/account/delete",
+	"/api/cron/", "/api/health", "/api/billing/return", "/api/webhooks/", NULL};
 
 const struct family account_family = {
 	.name = "account",

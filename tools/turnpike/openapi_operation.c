@@ -148,16 +148,17 @@ static size_t failure_statuses(const struct family *family, const struct route *
 		candidate[n++] = dialect_status(family->dialect, route->errors[i]);
 	if (route->in != NULL)
 		candidate[n++] = 400;
-	if (route->auth != AUTH_NONE) {
+	if (route->auth != AUTH_NONE && route->auth != AUTH_ACCOUNT_OPTIONAL)
 		candidate[n++] = 401;
+	if (route->auth != AUTH_NONE)
 		candidate[n++] = 403;
-	}
-	if (family->admit != NULL && route->method != GET) /* of a foreign origin */
+	/* Of a foreign origin; what lies here has a token of its own against that. */
+	if (family->admit != NULL && route->method != GET && !str_starts(route->path, "/api/auth/"))
 		candidate[n++] = 403;
-	if (has_body(route->in)) {
+	if (has_body(route->in))
 		candidate[n++] = 413;
+	if (has_body(route->in) && (!family->any_type || (route->flags & FORM_OR_JSON) != 0))
 		candidate[n++] = 415;
-	}
 	if ((route->flags & IDEMPOTENT) != 0) {
 		candidate[n++] = 409;
 		candidate[n++] = 422;

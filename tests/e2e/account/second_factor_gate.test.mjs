@@ -11,7 +11,7 @@ import { claims, ideToken, mint } from "../gateway/support.mjs";
 import { Browser, PASSWORD, browserOf, codeAt, deviceOf, enrol, person } from "./factor.mjs";
 
 // What a pending credential is let through to.
-const EXEMPT = ["GET /api/auth/session", "POST /api/auth/signout", "POST /api/account/2fa/verify"];
+const EXEMPT = ["GET /api/auth/session", "POST /api/auth/session", "POST /api/auth/signout", "POST /api/account/2fa/verify"];
 
 // Rows of `turnpike routes` that ask for a credential, with something in their parameters.
 async function routes() {
