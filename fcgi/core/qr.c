@@ -1,10 +1,10 @@
-/* QR codes: the modules from libqrencode, the picture by libpng or as lines of SVG. */
+/* QR codes: the modules from libqrencode, the picture as PNG or as lines of SVG. */
 #include "qr.h"
 
 #include <openssl/evp.h>
-#include <png.h>
 #include <qrencode.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "buf.h"
 #include "str.h"
@@ -48,60 +48,60 @@ static const char *svg(struct arena *a, const struct picture *p)
 	return arena_printf(a, "data:image/svg+xml;utf8,%s", url_encode(a, b.data));
 }
 
-static void take_bytes(png_structp png, png_bytep data, png_size_t length)
+static void put_u32(struct buf *out, size_t number)
 {
-	buf_bytes(png_get_io_ptr(png), data, length);
+	unsigned char byte[4] = {(unsigned char)(number >> 24), (unsigned char)(number >> 16),
+		(unsigned char)(number >> 8), (unsigned char)number};
+
+	buf_bytes(out, byte, sizeof(byte));
 }
 
-static void nothing_to_flush(png_structp png)
+/* Length, type, data, CRC (PNG specification, section 5.3). */
+static void put_chunk(struct buf *out, const char *type, const void *data, size_t length)
 {
-	(void)png;
+	uLong crc = crc32(0, (const Bytef *)type, 4);
+
+	put_u32(out, length);
+	buf_bytes(out, type, 4);
+	buf_bytes(out, data, length);
+	put_u32(out, length > 0 ? crc32(crc, data, (uInt)length) : crc);
 }
 
-/* The arena may leave in the middle: it frees this. */
-struct writer {
-	png_structp png;
-	png_infop info;
-};
-
-static void writer_free(void *arg)
+/* The rows of the picture, one bit a pixel (0 is black), a filter byte before each. */
+static unsigned char *pixels(struct arena *a, const struct picture *p, size_t row_bytes)
 {
-	struct writer *w = arg;
+	int side = p->side * MODULE_PX;
+	unsigned char *data = arena_alloc(a, (size_t)side * row_bytes);
 
-	png_destroy_write_struct(&w->png, &w->info);
+	for (int y = 0; y < side; y++) {
+		unsigned char *row = data + (size_t)y * row_bytes;
+		memset(row + 1, 0xff, row_bytes - 1);
+		for (int x = 0; x < side; x++)
+			if (is_dark(p, x / MODULE_PX, y / MODULE_PX))
+				row[1 + x / 8] &= (unsigned char)~(0x80 >> (x % 8));
+	}
+	return data;
 }
 
-static void put_row(struct writer *w, const struct picture *p, int y, unsigned char *row)
-{
-	memset(row, 0xff, (size_t)(p->side * MODULE_PX + 7) / 8);
-	for (int px = 0; px < p->side * MODULE_PX; px++)
-		if (is_dark(p, px / MODULE_PX, y))
-			row[px / 8] &= (unsigned char)~(0x80 >> (px % 8));
-	for (int i = 0; i < MODULE_PX; i++)
-		png_write_row(w->png, row);
-}
-
-/* One bit a pixel: 0 is black. false: libpng gave up. */
+/* The smallest kind of PNG: grey, one bit deep. By hand, since libpng is large and takes libm
+ * along into every process. */
 static bool write_png(struct arena *a, const struct picture *p, struct buf *out)
 {
-	struct writer *w = arena_new(a, struct writer);
-	png_uint_32 side = (png_uint_32)(p->side * MODULE_PX);
-	unsigned char *row = arena_alloc(a, side / 8 + 1);
+	size_t side = (size_t)(p->side * MODULE_PX), row_bytes = 1 + (side + 7) / 8;
+	uLong length = compressBound(side * row_bytes);
+	unsigned char *packed = arena_raw(a, length);
+	struct buf head;
 
-	w->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
-	if (w->png == NULL)
+	buf_init(&head, a, 16);
+	put_u32(&head, side);
+	put_u32(&head, side);
+	buf_bytes(&head, "\1\0\0\0\0", 5); /* depth, grey, and the only ways there are */
+	if (compress2(packed, &length, pixels(a, p, row_bytes), side * row_bytes, 9) != Z_OK)
 		return false;
-	arena_defer(a, writer_free, w);
-	w->info = png_create_info_struct(w->png);
-	if (w->info == NULL || setjmp(png_jmpbuf(w->png)))
-		return false;
-	png_set_write_fn(w->png, out, take_bytes, nothing_to_flush);
-	png_set_IHDR(w->png, w->info, side, side, 1, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
-		PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-	png_write_info(w->png, w->info);
-	for (int y = 0; y < p->side; y++)
-		put_row(w, p, y, row);
-	png_write_end(w->png, w->info);
+	buf_bytes(out, "\x89PNG\r\n\x1a\n", 8);
+	put_chunk(out, "IHDR", head.data, head.length);
+	put_chunk(out, "IDAT", packed, length);
+	put_chunk(out, "IEND", "", 0);
 	return true;
 }
 
@@ -137,5 +137,5 @@ int qr_data_urls(struct arena *a, struct fail *fail_record, const char *text, co
 	struct picture picture = {code->width + 2 * QUIET, code->width, code->data};
 	*ret_svg = svg(a, &picture);
 	*ret_png = png_url(a, &picture);
-	return *ret_png != NULL ? 0 : fail_cause(fail_record, E_INTERNAL, "libpng did not work");
+	return *ret_png != NULL ? 0 : fail_cause(fail_record, E_INTERNAL, "zlib did not work");
 }

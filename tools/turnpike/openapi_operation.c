@@ -313,11 +313,8 @@ void openapi_put_operation(
 	}
 	put_security(route, out);
 	put_parameters(route, out);
-	for (size_t i = 0; i < op->n; i++)
-		if (has_body(op->route[i]->in)) {
-			put_request_body(op->route[i], c, out);
-			break;
-		}
+	if (has_body(route->in))
+		put_request_body(route, c, out);
 	buf_str(out, ",\"responses\":{");
 	put_success(op, c, out);
 	put_failures(op, a, out);
