@@ -112,6 +112,16 @@ static void *slot_main(void *arg)
 	return NULL;
 }
 
+bool hash_slots_has_room(struct hash_slots *s)
+{
+	pthread_mutex_lock(&s->mutex);
+	bool has = s->n_jobs < s->max_jobs;
+	pthread_mutex_unlock(&s->mutex);
+	if (!has)
+		metrics_add(METRIC_PASSWORDS_REFUSED, 1);
+	return has;
+}
+
 bool hash_slots_run(struct hash_slots *s, hash_job_fn *run, void *arg)
 {
 	struct job job = {.run = run, .arg = arg};

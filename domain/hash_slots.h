@@ -18,5 +18,7 @@ typedef void hash_job_fn(void *arg, unsigned char *memory);
 /* Runs job(arg, a slot's memory) in one of the threads and returns when it is done. False at once,
  * and nothing is run, when too many wait already. */
 bool hash_slots_run(struct hash_slots *slots, hash_job_fn *job, void *arg);
+/* Whether it would be run now; counts as refused when not. */
+bool hash_slots_has_room(struct hash_slots *slots);
 
 #endif

@@ -134,7 +134,14 @@ static int run_slot(struct fail *fail, hash_job_fn *job, void *arg)
 {
 	if (slots == NULL)
 		return fail_cause(fail, E_INTERNAL, "passwords are hashed in the pool auth only");
-	return hash_slots_run(slots, job, arg) ? 0 : fail_later(fail, E_UNAVAILABLE, RETRY_AFTER_S);
+	return hash_slots_run(slots, job, arg) ? 0 : fail_later(fail, E_BUSY, RETRY_AFTER_S);
+}
+
+int password_has_room(struct fail *fail)
+{
+	if (slots == NULL || hash_slots_has_room(slots))
+		return 0;
+	return fail_later(fail, E_BUSY, RETRY_AFTER_S);
 }
 
 static int argon(

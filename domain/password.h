@@ -31,13 +31,15 @@ void password_stop(void);
 /* NULL, or why this may not become a password: a word for the fault ("too_common",
  * "contains_email"). Its length is checked by the schema. email: of the account; may be NULL. */
 const char *password_refusal(const char *password, const char *email);
-/* A PHC string. 0, or E_UNAVAILABLE with Retry-After: too many wait. */
+/* 0, or E_BUSY when a hash would be refused right now: before anything is looked up for one. */
+int password_has_room(struct fail *fail);
+/* A PHC string. 0, or E_BUSY with Retry-After: too many wait. */
 int password_hash(struct arena *a, struct fail *fail, const char *password, const char **ret_hash);
 /* Whether it fits; a hash that is NULL or none costs the same and never fits. *ret_outdated: it
- * fits, and the hash should be made anew. 0 or E_UNAVAILABLE. */
+ * fits, and the hash should be made anew. 0 or E_BUSY. */
 int password_verify(struct fail *fail, const char *password, const char *hash, bool *ret_fits,
 	bool *ret_outdated);
-/* Argon2id of any text with a salt of 16 bytes, for codes of little entropy. 0 or E_UNAVAILABLE. */
+/* Argon2id of any text with a salt of 16 bytes, for codes of little entropy. 0 or E_BUSY. */
 int password_stretch(
 	struct fail *fail, const char *text, const unsigned char salt[16], unsigned char ret[32]);
 

@@ -18,7 +18,7 @@ struct password_reset {
 	i64 now_us;
 };
 
-/* Uses the link. E_NOT_FOUND, E_CONSUMED, E_EXPIRED; E_INVALID_FIELD and E_UNAVAILABLE leave it
+/* Uses the link. E_NOT_FOUND, E_CONSUMED, E_EXPIRED; E_INVALID_FIELD and E_BUSY leave it
  * unused. Of an address that nobody has proved, the password counts once it is proved: the link for
  * that is mailed. */
 int password_reset(struct db *db, const struct password_reset *reset);
@@ -31,7 +31,7 @@ struct password_change {
 	i64 now_us;
 };
 
-/* E_NO_PASSWORD, E_BAD_PASSWORD, E_INVALID_FIELD, E_UNAVAILABLE. */
+/* E_NO_PASSWORD, E_BAD_PASSWORD, E_INVALID_FIELD, E_BUSY. */
 int password_change(struct db *db, const struct password_change *change);
 
 #endif

@@ -20,7 +20,7 @@ static int rehash(
 	const char *hash;
 	int rc = password_hash(db->arena, db->fail, in->password, &hash);
 
-	if (rc == E_UNAVAILABLE) {
+	if (rc == E_BUSY) {
 		fail_clear(db->fail);
 		return 0;
 	}
@@ -36,6 +36,7 @@ int password_signin_check(
 	bool fits, is_outdated;
 	int rc = SQL_NONE;
 
+	TRY(password_has_room(db->fail));
 	if (in->email != NULL)
 		rc = sql_credential_by_email(db, in->email, ret);
 	if (rc != 0 && rc != SQL_NONE)

@@ -14,7 +14,7 @@ struct password_signin {
 };
 
 /* Whose they are. Costs the same whether the address is known or not. 0; E_BAD_PASSWORD for every
- * reason alike (unknown, no password, wrong, not proved, deleted, suspended); E_UNAVAILABLE. */
+ * reason alike (unknown, no password, wrong, not proved, deleted, suspended); E_BUSY. */
 int password_signin_check(
 	struct db *db, const struct password_signin *in, struct credential_by_email_row *ret);
 /* A browser's session for them; old_token (may be NULL), the one it had, ends. E_BAD_PASSWORD: the

@@ -17,6 +17,7 @@ static const char *category_of(enum error code)
 		return "too_large";
 	case E_INTERNAL:
 	case E_UNAVAILABLE:
+	case E_BUSY:
 	case E_OUTCOME_UNKNOWN:
 		return "server";
 	case E_UPSTREAM_ERROR:

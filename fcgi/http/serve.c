@@ -36,6 +36,8 @@ static void log_failure(const struct req *r)
 
 	if ((info->status < 500 && r->fail->cause == NULL) || r->fail->code == E_CLIENT_LEFT)
 		return;
+	if (r->fail->code == E_BUSY) /* counted; a storm must not become one of lines */
+		return;
 	LOG(ERROR, "request_failed", LOG_TEXT("request_id", r->request_id),
 		LOG_TEXT("route", r->route != NULL ? r->route->path : ""),
 		LOG_NUMBER("status", info->status), LOG_TEXT("error", info->name),

@@ -27,7 +27,7 @@ static const struct route routes[] = {
 	ROUTE(POST, "/api/auth/password", NONE, GENERAL, 0, product_password_signin,
 		IN(product_password_in), OUT(product_signed_in), 200,
 		"Sign in with a password, where the account has one", .pool = POOL_AUTH,
-		ERRORS(E_UNAUTHORIZED, E_RATE_LIMITED, E_UNAVAILABLE)),
+		ERRORS(E_UNAUTHORIZED, E_RATE_LIMITED, E_BUSY)),
 	ROUTE(POST, "/api/auth/exchange", NONE, AUTH, 0, product_handoff_exchange,
 		IN(product_exchange_in), OUT(product_signed_in), 200,
 		"Turn a hand-off into a session", .pool = POOL_AUTH, ERRORS(E_INVALID_CODE)),

@@ -379,7 +379,7 @@ static void test_storm(void **state)
 		pthread_join(v[i].thread, NULL);
 		n_served += v[i].rc == 0;
 		if (v[i].rc != 0) {
-			assert_int_equal(v[i].rc, E_UNAVAILABLE);
+			assert_int_equal(v[i].rc, E_BUSY);
 			assert_int_equal(v[i].failure.retry_after_s, 1);
 		}
 		arena_free(&v[i].arena);
