@@ -193,12 +193,19 @@ test("the sample configuration is accepted by the program, as it is and with eve
   fs.rmSync(folder, { recursive: true });
 });
 
+// What needs another configuration or a fault is tried on stacks of their own: a full queue of hashes (tests/faults/passwords,
+// tests/e2e/account/signup), no encryption key or cron secret (second_factor_keys, retention), no database (health).
+const ELSEWHERE = [/^POST \/api\/auth\/(password|callback\/credentials|signup) 503$/, /^POST \/api\/auth\/signup 409$/,
+  /^POST \/api\/account\/(reset-password|change-password|delete) 503$/, /^(GET|POST) \/api\/account\/2fa\/\w+ 503$/, /^GET \/api\/health 503$/,
+  /^POST \/api\/cron\/retention 503$/];
+
 test("every route was met with its success and with each failure that it documents", () => {
   const folder = path.join(STATE, "coverage");
   const met = new Set(fs.readdirSync(folder).filter((f) => f.endsWith(".tsv"))
     .flatMap((f) => fs.readFileSync(path.join(folder, f), "utf8").trimEnd().split("\n")));
   const missing = operations.flatMap(({ method, template, operation }) => Object.keys(operation.responses)
     .filter((status) => status !== "default" && !met.has([method, template, status].join("\t")))
-    .map((status) => `${method} ${template} ${status}`));
+    .map((status) => `${method} ${template} ${status}`))
+    .filter((name) => !ELSEWHERE.some((pattern) => pattern.test(name)));
   assert.deepEqual(missing, [], `never met:\n  ${missing.join("\n  ")}\n`);
 });

@@ -62,14 +62,15 @@ static int place_of(const struct route *route)
 }
 
 /* Literal paths come first, those that end with anything last; of each kind only one can match (the
- * tables are checked for that). */
+ * tables are checked for that), but for paths that two families share: without a cookie, they are
+ * the first one's. */
 static const struct route *expected(struct req *r, bool *ret_known)
 {
 	const struct route *found = NULL;
 
 	*ret_known = false;
 	for (int place = 0; place < PLACE_MAX && !*ret_known; place++)
-		for (size_t f = 0; families[f] != NULL; f++)
+		for (size_t f = 0; families[f] != NULL && !*ret_known; f++)
 			for (size_t i = 0; i < families[f]->n_routes; i++) {
 				const struct route *route = &families[f]->route[i];
 				if (place_of(route) != place ||

@@ -198,24 +198,16 @@ static void put_failure_text(const struct family *family, const struct route *ro
 	buf_json(out, text.data);
 }
 
-/* {"application/json": what the families say of errors that may say this one}. status 0: any. */
-static void put_error_content(const struct operation *op, int status, struct buf *out)
+/* {"application/json": what the families say of errors}: of those that share a path either, since
+ * nginx speaks for the first of them only. */
+static void put_error_content(const struct operation *op, struct buf *out)
 {
-	int listed[ROUTE_ERRORS_MAX + 10];
 	const char *name[2];
-	size_t n = 0;
 
-	for (size_t i = 0; i < op->n; i++) {
-		size_t n_listed = failure_statuses(op->family[i], op->route[i], listed);
-		bool says = status == 0;
-		for (size_t k = 0; k < n_listed; k++)
-			says = says || listed[k] == status;
-		if (says)
-			name[n++] =
-				arena_printf(out->arena, "%s_error", op->family[i]->dialect->name);
-	}
+	for (size_t i = 0; i < op->n; i++)
+		name[i] = arena_printf(out->arena, "%s_error", op->family[i]->dialect->name);
 	buf_str(out, "\"application/json\":{\"schema\":");
-	put_any_of(name, n, false, out);
+	put_any_of(name, op->n, false, out);
 	buf_char(out, '}');
 }
 
@@ -238,14 +230,14 @@ static void put_failures(const struct operation *op, struct arena *a, struct buf
 			buf_str(out, ",\"content\":{");
 			if ((route->flags & PAGE) != 0)
 				buf_str(out, "\"text/html\":{\"schema\":{\"type\":\"string\"}},");
-			put_error_content(op, status[i], out);
+			put_error_content(op, out);
 			buf_str(out, "}}");
 		}
 		n += n_more;
 	}
 	buf_str(out, ",\"default\":{\"description\":\"Something went wrong here or "
 		     "upstream\",\"content\":{");
-	put_error_content(op, 0, out);
+	put_error_content(op, out);
 	buf_str(out, "}}");
 }
 

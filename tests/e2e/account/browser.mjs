@@ -66,7 +66,7 @@ export class Browser extends Visitor {
   }
 
   // The document shows this path's answers to session tokens.
-  signOut(fields, options) { return this.submit("/api/auth/signout", fields, { check: false, ...options }); }
+  signOut(fields, options) { return this.submit("/api/auth/signout", fields, options); }
 
   // null when nobody is signed in, which the document's schema has no word for
   async session() { return (await this.get("/api/auth/session", { check: false })).body; }

@@ -72,6 +72,17 @@ test("bodies: JSON whatever they say they are, within the limit, well-formed", a
   }
 });
 
+test("the sign-out that another family has, too: the same rules for a browser with a cookie", async () => {
+  const cookie = { Cookie: "authjs.session-token=nobody" }, url = "/api/auth/signout";
+  for (const [body, headers, status, category] of [
+    ["{", {}, 400, "validation"], [`{"x":"${"a".repeat(BODY_BYTES)}"}`, {}, 413, "too_large"], ["a=1", { "Content-Encoding": "gzip" }, 415, undefined],
+  ]) {
+    const answer = await send("POST", url, { body, headers: { ...cookie, ...headers } });
+    assert.equal(answer.status, status, answer.text);
+    if (category && answer.body.category) assert.equal(answer.body.category, category);
+  }
+});
+
 test("a query that is too long is refused", async () => {
   for (const { name, method, url, template } of own.filter((r) => r.hasQuery)) {
     const { name: parameter } = document.paths[template][method.toLowerCase()].parameters.find((p) => p.in === "query" && p.schema.maxLength);

@@ -92,7 +92,7 @@ describe("a credential whose second factor is pending", () => {
     assert.equal((await device.post("/api/auth/signout")).status, 200);
     assert.equal((await device.get("/api/account/me")).status, 401);
     const { body: { csrfToken } } = await browser.get("/api/auth/csrf");
-    const answer = await browser.post("/api/auth/signout", { csrfToken }, { check: false });
+    const answer = await browser.post("/api/auth/signout", { csrfToken });
     assert.equal(answer.status, 302);
     assert.ok(!answer.headers.location.includes("MissingCSRF"));
     assert.ok(!browser.jar.has("authjs.session-token"));
