@@ -194,7 +194,7 @@ test("the sample configuration is accepted by the program, as it is and with eve
 });
 
 // What needs another configuration or a fault is tried on stacks of their own: a full queue of hashes (tests/faults/passwords,
-// tests/e2e/account/signup), no encryption key or cron secret (second_factor_keys, retention), no database (health).
+// tests/e2e/account/signup), no encryption key or cron secret (second_factor_keys), no database (health).
 const ELSEWHERE = [/^POST \/api\/auth\/(password|callback\/credentials|signup) 503$/, /^POST \/api\/auth\/signup 409$/,
   /^POST \/api\/account\/(reset-password|change-password|delete) 503$/, /^(GET|POST) \/api\/account\/2fa\/\w+ 503$/, /^GET \/api\/health 503$/,
   /^POST \/api\/cron\/retention 503$/];

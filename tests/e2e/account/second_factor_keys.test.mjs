@@ -1,5 +1,5 @@
 // The keys that secrets are sealed with: changing them, losing them, getting them wrong; and the switch that asks for the
-// password. On a stack of its own.
+// password, and the secret of the cron route. On a stack of its own.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -96,4 +96,16 @@ test("enable_needs_password asks for it, however young the sign-in is", async ()
   assert.deepEqual([missing.status, category(missing), missing.body.field], [400, "validation", "password"]);
   assert.equal(category(await enable({ password: "wrong" })), "bad_password");
   assert.equal((await enable({ password: PASSWORD })).status, 200);
+});
+
+test("no cron secret: the route is closed, and says so to whoever looks", async () => {
+  const browser = new Browser({ url: stack.url });
+  await stack.configure((conf) => conf.replace(/^cron_secret = .*\n/m, ""));
+  for (const headers of [{}, { Authorization: "Bearer " }, { Authorization: "Bearer x" }]) {
+    const answer = await browser.send("POST", "/api/cron/retention", { headers, check: false });
+    assert.deepEqual([answer.status, category(answer)], [503, "no_key"]);
+  }
+  const seen = await browser.send("GET", "/api/cron/retention", { check: false });
+  assert.equal(seen.status, 200);
+  assert.equal(JSON.parse(seen.text).configured, false);
 });
