@@ -67,8 +67,8 @@ static void test_quiet(void **state)
 		i64 total_ms;
 		size_t n_min, n_max;
 	} cases[] = {
-		{"/hang", 270, 2, 2}, {"/hang-after-head", 270, 2, 2},
-		{"/hang-after-data", 270, 2, 2},
+		{"/hang", 270, 1, 2}, {"/hang-after-head", 270, 1, 2},
+		{"/hang-after-data", 270, 1, 2},
 		{"/drip", 500, 0,
 			1}, /* 50 ms between bytes: never silent, but for a busy machine */
 	};
@@ -80,7 +80,10 @@ static void test_quiet(void **state)
 		const struct net_stream call = {.total_ms = cases[i].total_ms, .quiet_ms = 100};
 		print_message("  %s\n", cases[i].path);
 		assert_int_equal(stream(&w, cases[i].path, call), NET_TIMEOUT_TOTAL);
-		assert_in_range(w.n_quiet, cases[i].n_min, cases[i].n_max);
+		/* On a busy machine some come late, or the end does: then there is time for more.
+		 */
+		i64 room = w.result.total_us / (100 * US_PER_MS) - cases[i].total_ms / 100;
+		assert_in_range(w.n_quiet, cases[i].n_min, cases[i].n_max + (size_t)room);
 	}
 	world_close(&w);
 }
