@@ -144,5 +144,6 @@ test("200,000 events are streamed: the newest 100,000, in memory that does not g
   assert.equal(body.auditLog[0].event, "exported");
   assert.equal(body.auditLog[2].detail, "200000");
   assert.equal(body.auditLog.at(-1).detail, "100003");
-  after.forEach((kib, i) => assert.ok(kib - before[i] < 8 * 1024, `worker ${pids[i]}: ${kib - before[i]} KiB more`));
+  const most = process.env.ASAN_OPTIONS ? 64 * 1024 : 8 * 1024; // the sanitizer keeps for a while what is freed
+  after.forEach((kib, i) => assert.ok(kib - before[i] < most, `worker ${pids[i]}: ${kib - before[i]} KiB more`));
 });

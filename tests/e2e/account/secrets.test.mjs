@@ -27,8 +27,10 @@ const secret = (what, value) => { assert.ok(value?.length >= 10, `${what}: ${val
 before(async () => {
   stack = await ownStack({ port: PORT, limits: "dry-run" });
   const file = (name) => fs.readFileSync(path.join(stack.state, "mail", name));
+  // The mail catcher of the stack makes them while it starts.
+  const [key, cert] = await eventually(() => [file("key.pem"), file("ca.pem")], 20000);
   mailbox = new SMTPServer({
-    key: file("key.pem"), cert: file("ca.pem"), authMethods: ["PLAIN", "LOGIN"],
+    key, cert, authMethods: ["PLAIN", "LOGIN"],
     onAuth(auth, session, done) {
       logins.push({ ...auth, secure: session.secure });
       done(auth.username === MAIL_USER && auth.password === MAIL_PASSWORD ? null : new Error("no"), { user: auth.username });
