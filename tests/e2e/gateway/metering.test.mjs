@@ -324,6 +324,21 @@ for (const dialect of DIALECTS) {
     assert.equal(answer.n_done, 1);
   });
 
+  test(`${dialect}: usage in a last line without its end was reported, for us as for the model`, async () => {
+    const model = `${dialect}-late-cut`, directive = (more) => `tokens=20 input=35 ${more}`;
+    const tag = unique("whole");
+    await gateway.stream(person, chat(directive(`tag=${tag}`), { model }));
+    const [{ bytes }] = await gateway.records(tag);
+    const last = dialect === "openai" ? "data: [DONE]\n\n".length : 'event: message_stop\ndata: {"type":"message_stop"}\n\n'.length;
+    for (const missing of [0, 1, 2, 3]) {
+      const cut = unique(`end-${missing}`);
+      const answer = await gateway.stream(person, chat(directive(`end_at=${bytes - last - missing} tag=${cut}`), { model }));
+      const receipt = await gateway.receipt(answer), [record] = await gateway.records(cut), whole = missing < 3;
+      assert.deepEqual([receipt.is_estimated, record.usage_sent], whole ? [0, true] : [1, false], `${missing} bytes less`);
+      if (whole) assert.deepEqual([receipt.status, receipt.input_tokens, receipt.output_tokens], ["ok", 35, 20]);
+    }
+  });
+
   test(`${dialect}: an error that the model sends in the middle is told, as a text or as an object`, async () => {
     const model = `${dialect}-error`;
     const answer = await gateway.stream(person, chat("tokens=9 error_at=3", { model }));
