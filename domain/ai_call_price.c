@@ -22,7 +22,7 @@ static void give_back(struct call_record *r, enum call_status status, const char
 static bool was_in_vain(const struct ai_call *c, bool has_input)
 {
 	/* Tokens may be read and then not passed on. */
-	bool has_token = c->record->has_first_token && c->has_begun;
+	bool has_token = c->record->has_first_token && c->record->has_begun;
 
 	return c->end != AI_CALL_COMPLETE && !has_token && (c->end == AI_CALL_FAILED || !has_input);
 }

@@ -28,7 +28,7 @@ static int send_frames(struct answering *a)
 		resp_header(r, "X-Accel-Buffering", "no");
 		TRY(resp_open(r, "text/event-stream; charset=utf-8"));
 	}
-	a->call.has_begun = true;
+	a->call.record->has_begun = true;
 	TRY(resp_stream_write(r, out->data, out->length));
 	out->length = 0;
 	return resp_stream_flush(r);
