@@ -352,6 +352,7 @@ int ai_call_run(struct ai_call *c)
 	bool retry = true;
 	int rc = fail(c->db->fail, E_UPSTREAM_OVERLOADED, NULL);
 
+	c->end = AI_CALL_GIVEN_UP; /* unless this is left by its end */
 	c->choice.until_mono_us =
 		c->record->started_mono_us + (c->is_stream ? b.stream : b.whole) * US_PER_MS;
 	while (retry && choice_next(&c->choice, c->model)) {
@@ -360,6 +361,8 @@ int ai_call_run(struct ai_call *c)
 		rc = ask(c, &retry);
 		retry = retry && rc != 0 && !c->record->has_begun;
 	}
+	if (c->end == AI_CALL_GIVEN_UP)
+		c->end = AI_CALL_FAILED;
 	if (rc == E_UPSTREAM_OVERLOADED && c->db->fail->retry_after_s == 0)
 		c->db->fail->retry_after_s = c->choice.retry_after_s;
 	return rc;

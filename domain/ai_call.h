@@ -12,7 +12,8 @@
 enum ai_call_end {
 	AI_CALL_FAILED, /* also: was not run */
 	AI_CALL_COMPLETE,
-	AI_CALL_LEFT /* the client left */
+	AI_CALL_LEFT,	  /* the client left */
+	AI_CALL_GIVEN_UP, /* by us: the arena is full */
 };
 
 struct ai_call {

@@ -6,7 +6,7 @@ import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { eventually, ownStack, turnpike } from "../support.mjs";
+import { eventually, ownStack, request, turnpike } from "../support.mjs";
 import { CATALOG, Gateway, chat, cost, estimate, exactChat, fill, said, withModel, words } from "./ai.mjs";
 
 const DIALECTS = ["openai", "anthropic"];
@@ -37,7 +37,7 @@ for (const [dialect, auth] of [["openai", "x-api-key"], ["anthropic", "bearer"]]
   Object.assign(catalog.providers.at(-1), { auth, stream_usage: false });
 }
 
-// Two models whose first provider is a server of this file: `first` answers each request.
+// Models whose first provider is a server of this file: `first` answers each request.
 let first = () => assert.fail("nobody should ask");
 const provider = http.createServer(async (request_, response) => {
   let body = "";
@@ -47,7 +47,8 @@ const provider = http.createServer(async (request_, response) => {
 await new Promise((resolve) => provider.listen(0, "127.0.0.1", resolve));
 withModel(catalog, "breaks-off");
 withModel(catalog, "large", { context_window: 40000000 });
-for (const { id } of [{ id: "breaks-off-1" }, { id: "large-1" }]) catalog.providers.find((p) => p.id === id).base_url = `http://127.0.0.1:${provider.address().port}`;
+withModel(catalog, "greedy", { context_window: 40000000, routes: 1 });
+for (const id of ["breaks-off-1", "large-1", "greedy-1"]) catalog.providers.find((p) => p.id === id).base_url = `http://127.0.0.1:${provider.address().port}`;
 
 let stack, gateway, person, swept;
 before(async () => {
@@ -104,7 +105,7 @@ const count = (answers, status) => answers.filter((a) => a.status === status).le
 
 test("what a call may cost is reserved before the model is asked, and for as long as it works", async () => {
   const someone = await gateway.person({ topup: 1000000n }), tag = unique("hold");
-  const body = chat(`first_ms=400 tokens=5 tag=${tag}`, { max_tokens: 100 });
+  const body = chat(`first_ms=2000 tokens=5 tag=${tag}`, { max_tokens: 100 });
   const answer = gateway.chat(someone, body);
   await eventually(async () => assert.equal((await gateway.records(tag))[0]?.state, "open"));
   const { balance, reserved } = await gateway.balance(someone);
@@ -242,6 +243,29 @@ test("the largest prompt may be tried as often as others", async () => {
   assert.equal(answer.status, 200, answer.text);
   assert.deepEqual([answer.body.choices[0].message.content, n], ["at last", 2]);
   assert.equal((await gateway.receipt(answer)).attempts, 3);
+});
+
+test("a stream for which memory runs out ends with an error, what it delivered is charged, and it is counted", async () => {
+  const someone = await gateway.person(), frame = (content) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+  const given_up = async () => {
+    const { text } = await request("GET", `${gateway.url}/metrics`, { check: false });
+    return [...text.matchAll(/^turnpike_arena_full_total\{[^}]*\} (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+  };
+  first = (body, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end(`${frame("Hello")}${frame("x".repeat(1000000))}data: [DONE]\n\n`);
+  };
+  // Each character has six bytes where it is written, and the 64 MiB of a request are nearly used up with that.
+  const content = "\u0001".repeat(2860000), before_ = await given_up();
+  const answer = await gateway.stream(someone, { model: "greedy", max_tokens: 10, messages: [{ role: "user", content }] });
+  assert.deepEqual([answer.status, answer.end, answer.n_done, said(answer.chunks)], [200, "end", 1, "Hello"], answer.text.slice(-500));
+  assert.deepEqual(answer.chunks.at(-1), { error: "This needs more memory than one request may have.", code: "unavailable", request_id: answer.headers["x-request-id"] });
+  const receipt = await gateway.receipt(answer);
+  assert.deepEqual([receipt.status, receipt.is_estimated, receipt.output_tokens, receipt.reason], ["cut", 1, 2, "the answer needed more memory than it may have"]);
+  assert.equal(receipt.cost, cost("greedy", { input: receipt.input_tokens, output: 2 }, catalog));
+  assert.equal(await gateway.atRest(someone), 100000000n - receipt.cost);
+  assert.equal(await given_up(), before_ + 1);
+  assert.equal((await gateway.chat(person, chat("tokens=1"))).status, 200);
 });
 
 for (const dialect of DIALECTS) {
