@@ -112,6 +112,7 @@ static void *spend(void *arg)
 		int rc = admit(&w->s, user, w->amount, &r);
 		if (rc == E_UNAVAILABLE) { /* these calls take no time: the settler is behind */
 			fail_clear(&w->s.fail);
+			arena_reset(&w->s.arena);
 			i--;
 			continue;
 		}
