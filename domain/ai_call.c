@@ -105,7 +105,7 @@ static int pass_on(void *arg, const char *data, size_t length)
 {
 	struct attempt *a = arg;
 
-	a->c->has_begun = true;
+	a->c->record->has_begun = a->c->is_stream; /* else all of it is sent at the end */
 	if (a->c->on_bytes(a->c->arg, data, length) == 0)
 		return 0;
 	a->client_left = true;
@@ -127,7 +127,7 @@ static int on_raw_data(void *arg, const char *data, size_t length)
 	if (rc > 0)
 		a->bad = rc;
 	int passed = relay_feed(&a->relay, data, n_read);
-	a->c->has_relayed_error = a->c->has_begun && a->error != NULL;
+	a->c->has_relayed_error = a->c->record->has_begun && a->error != NULL;
 	return rc != 0 ? rc : passed;
 }
 
@@ -145,7 +145,7 @@ static int on_quiet(void *arg)
 {
 	struct attempt *a = arg;
 
-	if (!a->c->has_begun || a->c->on_quiet == NULL || a->c->on_quiet(a->c->arg) == 0)
+	if (!a->c->record->has_begun || a->c->on_quiet == NULL || a->c->on_quiet(a->c->arg) == 0)
 		return 0;
 	a->client_left = true;
 	return -1;
@@ -352,14 +352,17 @@ int ai_call_run(struct ai_call *c)
 	bool retry = true;
 	int rc = fail(c->db->fail, E_UPSTREAM_OVERLOADED, NULL);
 
+	c->end = AI_CALL_GIVEN_UP; /* unless this is left by its end */
 	c->choice.until_mono_us =
 		c->record->started_mono_us + (c->is_stream ? b.stream : b.whole) * US_PER_MS;
 	while (retry && choice_next(&c->choice, c->model)) {
 		fail_clear(c->db->fail);
 		arena_rewind(c->db->arena, mark); /* a prompt may be large, and is written anew */
 		rc = ask(c, &retry);
-		retry = retry && rc != 0 && !c->has_begun;
+		retry = retry && rc != 0 && !c->record->has_begun;
 	}
+	if (c->end == AI_CALL_GIVEN_UP)
+		c->end = AI_CALL_FAILED;
 	if (rc == E_UPSTREAM_OVERLOADED && c->db->fail->retry_after_s == 0)
 		c->db->fail->retry_after_s = c->choice.retry_after_s;
 	return rc;

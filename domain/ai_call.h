@@ -12,7 +12,8 @@
 enum ai_call_end {
 	AI_CALL_FAILED, /* also: was not run */
 	AI_CALL_COMPLETE,
-	AI_CALL_LEFT /* the client left */
+	AI_CALL_LEFT,	  /* the client left */
+	AI_CALL_GIVEN_UP, /* by us: the arena is full */
 };
 
 struct ai_call {
@@ -35,7 +36,7 @@ struct ai_call {
 	i64 input_bytes, n_images, max_tokens; /* max_tokens 0: the model's default */
 	/* What the model says, while it says it (is_stream), or all at the end. A result other than
 	 * 0 ends the call: the client is gone. */
-	chat_sink *on_event;
+	chat_sink *on_event;  /* sets record->has_begun when it sends: it may leave events out */
 	relay_sink *on_bytes; /* of a raw call, instead: its bytes, whole events of a stream */
 	int (*on_quiet)(void *arg); /* nothing for QUIET_MS, when something has been passed on */
 	void *arg;
@@ -47,8 +48,6 @@ struct ai_call {
 	struct choice choice;
 	enum ai_call_end end;
 	bool has_usage, is_priced;
-	bool has_begun; /* something was passed on, as on_event says of a stream, which may leave
-			   events out: no other route can be tried */
 	bool has_relayed_error; /* the upstream's own, in the middle of a raw stream */
 };
 
@@ -58,8 +57,8 @@ enum { QUIET_MS = 15000 };
  * answer's last byte, the call is settled, whatever became of it. E_MODEL_NOT_FOUND,
  * E_MODEL_NOT_ALLOWED, E_INSUFFICIENT_BALANCE, E_UNAVAILABLE; then nothing is reserved. */
 int ai_call_begin(struct ai_call *c);
-/* Asks an upstream. 0: the answer was complete. Else why not, in db->fail; c->has_begun tells
- * whether the client has seen a part. E_CLIENT_LEFT: nobody waits for it any more. */
+/* Asks an upstream. 0: the answer was complete. Else why not, in db->fail; c->record->has_begun
+ * tells whether the client has seen a part. E_CLIENT_LEFT: nobody waits for it any more. */
 int ai_call_run(struct ai_call *c);
 /* Sets the price: c->record->cost is right from here on. After ai_call_run(), whatever it said. */
 void ai_call_price(struct ai_call *c);

@@ -22,9 +22,9 @@ static void give_back(struct call_record *r, enum call_status status, const char
 static bool was_in_vain(const struct ai_call *c, bool has_input)
 {
 	/* Tokens may be read and then not passed on. */
-	bool has_token = c->record->has_first_token && c->has_begun;
+	bool has_token = c->record->has_first_token && c->record->has_begun;
 
-	return c->end != AI_CALL_COMPLETE && !has_token && (c->end == AI_CALL_FAILED || !has_input);
+	return c->end != AI_CALL_COMPLETE && !has_token && (c->end != AI_CALL_LEFT || !has_input);
 }
 
 static void price(struct ai_call *c)
@@ -46,6 +46,7 @@ static void price(struct ai_call *c)
 		[AI_CALL_FAILED] = {CALL_CUT, "the upstream broke off"},
 		[AI_CALL_COMPLETE] = {CALL_OK, "the upstream reported no usage"},
 		[AI_CALL_LEFT] = {CALL_ABORTED, "the client left in the middle"},
+		[AI_CALL_GIVEN_UP] = {CALL_CUT, "the answer needed more memory than it may have"},
 	};
 	r->status = ends[c->end].status;
 	if (c->end != AI_CALL_COMPLETE)

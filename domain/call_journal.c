@@ -12,7 +12,7 @@
 #include "../fcgi/core/clock.h"
 
 #define PREFIX "calls."
-static const u64 magic = 0x7475726e70696b02; /* changes with the layout */
+static const u64 magic = 0x7475726e70696b03; /* changes with the layout */
 
 int journal_new(struct journal *j, const char *dir, const char *pool, size_t n_records)
 {

@@ -49,6 +49,7 @@ struct call_record {
 	enum call_endpoint endpoint;
 	enum call_status status;
 	bool is_estimated, has_first_token;
+	bool has_begun; /* something was passed on to the client, if no token of it */
 	char id[CALL_ID_BYTES], hold_id[CALL_ID_BYTES];
 	char request_id[REQUEST_ID_BYTES], mode[9], model[MODEL_BYTES];
 	char provider[NAME_BYTES], upstream_model[MODEL_BYTES], key_label[NAME_BYTES];

@@ -125,16 +125,19 @@ const struct dialect_upstream *model_route_dialect(const struct model_route *rou
 	return dialect_upstream_find(provider_dialect_names[route->provider->dialect]);
 }
 
+bool provider_has_key(const struct provider *p)
+{
+	for (size_t k = 0; k < p->n_keys; k++)
+		if (p->key[k].secret != NULL)
+			return true;
+	return p->auth == PROVIDER_NO_AUTH;
+}
+
 bool model_has_key(const struct model *m)
 {
-	for (size_t r = 0; r < m->n_routes; r++) {
-		const struct provider *p = m->route[r].provider;
-		if (p->auth == PROVIDER_NO_AUTH)
+	for (size_t r = 0; r < m->n_routes; r++)
+		if (provider_has_key(m->route[r].provider))
 			return true;
-		for (size_t k = 0; k < p->n_keys; k++)
-			if (p->key[k].secret != NULL)
-				return true;
-	}
 	return false;
 }
 

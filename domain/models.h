@@ -148,7 +148,8 @@ static inline bool model_entitled(const struct model *model, i64 plan_rank)
 
 /* How calls over this route are written and their answers read. */
 const struct dialect_upstream *model_route_dialect(const struct model_route *route);
-/* Whether one of its routes has a key, or needs none. */
+/* Whether it has a key, or needs none; and of a model, whether one of its routes does. */
+bool provider_has_key(const struct provider *provider);
 bool model_has_key(const struct model *model);
 
 /* Looks which version is in force and whether a key's file has changed, and loads anew when so;

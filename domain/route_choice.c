@@ -8,6 +8,7 @@
 #include "../fcgi/core/clock.h"
 #include "../fcgi/core/log.h"
 #include "../fcgi/core/metrics.h"
+#include "provider_health.h"
 
 enum { GAUGES = 2048, PROBES = 32, ITEMS_MAX = 64, WINDOW_S = 60 };
 
@@ -338,8 +339,10 @@ static void note_outcome(struct gauge *route, struct gauge *key, enum choice_out
 	}
 }
 
-static void report(const struct choice *c, enum choice_outcome outcome, bool has_opened)
+static void report(const struct choice *c, enum choice_outcome outcome, bool has_opened, i64 now_us)
 {
+	if (outcome != CHOICE_UNKNOWN)
+		provider_health_note(c->route->provider->identity, outcome == CHOICE_GOOD, now_us);
 	if (outcome == CHOICE_REFUSED) {
 		metrics_add(METRIC_ROUTE_KEY_REFUSED, 1);
 		LOG(ERROR, "upstream_key_refused", LOG_TEXT("provider", c->route->provider->id),
@@ -372,7 +375,7 @@ void choice_done_at(struct choice *c, enum choice_outcome outcome, i64 retry_aft
 	note_outcome(route, key, outcome, retry_after_s, now_us);
 	bool has_opened = breaker_state_leave(&route->breaker, c->pass, said, now_us);
 	pthread_mutex_unlock(&state.lock);
-	report(c, outcome, has_opened);
+	report(c, outcome, has_opened, now_us);
 }
 
 bool choice_next(struct choice *c, const struct model *model)

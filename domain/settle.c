@@ -181,13 +181,14 @@ static void close_orphan(struct call_record *r, i64 now_us)
 		return;
 	r->status = CALL_CRASHED;
 	r->latency_us = now_us - r->started_at_us;
-	if (state == RECORD_RUNNING && r->has_first_token) {
+	if (state == RECORD_RUNNING && r->has_first_token && r->has_begun) {
 		strcpy(r->reason, "the server process ended in the middle");
 		call_estimate_missing(r, r->tokens.input > 0, false);
 		call_price(r);
 	} else {
 		strcpy(r->reason, "the server process ended before anything was delivered");
 		r->tokens = (struct token_counts){.input = 0};
+		r->has_first_token = false; /* it may have been read */
 		r->cost = 0;
 	}
 	r->state = RECORD_DONE;

@@ -8,9 +8,6 @@
 #include "gen/sql.h"
 
 enum {
-	PROBE_WINDOW_S = 300,
-	DOWN_PERCENT = 50,
-	DEGRADED_PERCENT = 10,
 	LISTED_AFTER_RESOLVED_S = 7 * 86400,
 	OUTBOX_LATE_S = 300,
 };
@@ -42,15 +39,11 @@ static enum status_state probed_state(struct db *db, enum status_component compo
 	size_t n = 0, failed = 0;
 
 	if (sql_probe_recent(db, status_component_names[component],
-		    now_us - S_TO_US(PROBE_WINDOW_S), &row, &n) != 0)
+		    now_us - S_TO_US(STATUS_CALLS_S), &row, &n) != 0)
 		return STATUS_OK;
 	for (size_t i = 0; i < n; i++)
 		failed += row[i].is_ok ? 0 : 1;
-	if (n > 0 && failed * 100 >= n * DOWN_PERCENT)
-		return STATUS_DOWN;
-	if (n > 0 && failed * 100 >= n * DEGRADED_PERCENT)
-		return STATUS_DEGRADED;
-	return STATUS_OK;
+	return status_of_calls(n, failed);
 }
 
 static void apply_pins(struct db *db, struct status_report *ret)
@@ -109,16 +102,17 @@ static void read_incidents(struct db *db, i64 now_us, struct status_report *ret)
 	}
 }
 
-void status_report(struct db *db, i64 now_us, struct status_report *ret)
+void status_report(struct db *db, enum status_state ai, i64 now_us, struct status_report *ret)
 {
 	struct fail *outer = db->fail, scratch = {.arena = db->arena};
 
 	*ret = (struct status_report){0};
 	db->fail = &scratch;
 	ret->state[STATUS_WORKER] = worker_state(db, now_us);
+	ret->state[STATUS_ANTHROPIC_PROXY] = ai;
 	if (ret->state[STATUS_WORKER] != STATUS_DOWN) {
 		for (size_t c = STATUS_ANTHROPIC_PROXY; c < STATUS_COMPONENTS; c++)
-			ret->state[c] = probed_state(db, (enum status_component)c, now_us);
+			worsen(&ret->state[c], probed_state(db, (enum status_component)c, now_us));
 		apply_pins(db, ret);
 		read_incidents(db, now_us, ret);
 	}

@@ -14,6 +14,24 @@ enum status_component {
 
 enum status_state { STATUS_OK, STATUS_DEGRADED, STATUS_DOWN };
 
+/* By its last calls, so many at most and not older than that, an outside service is well, or not.
+ */
+enum {
+	STATUS_CALLS_MAX = 20,
+	STATUS_CALLS_S = 300,
+	STATUS_DOWN_PERCENT = 50,
+	STATUS_DEGRADED_PERCENT = 10
+};
+
+static inline enum status_state status_of_calls(size_t n, size_t n_failed)
+{
+	if (n_failed > 0 && n_failed * 100 >= n * STATUS_DOWN_PERCENT)
+		return STATUS_DOWN;
+	if (n_failed > 0 && n_failed * 100 >= n * STATUS_DEGRADED_PERCENT)
+		return STATUS_DEGRADED;
+	return STATUS_OK;
+}
+
 extern const char *const status_component_names[STATUS_COMPONENTS];
 extern const char *const status_names[3];
 
@@ -35,8 +53,9 @@ struct status_report {
 	size_t n_incidents;
 };
 
-/* Never fails: without a database the worker is down and the rest is not known to be bad. */
-void status_report(struct db *db, i64 now_us, struct status_report *ret);
+/* Never fails: without a database the worker is down and the rest is not known to be bad. ai: what
+ * the calls of models tell. */
+void status_report(struct db *db, enum status_state ai, i64 now_us, struct status_report *ret);
 /* One call to an outside service, seen by whoever made it. */
 int status_note_probe(struct db *db, enum status_component component, bool is_ok, i64 now_us);
 

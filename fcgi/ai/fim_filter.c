@@ -1,6 +1,6 @@
-/* The text of a completion, cleaned while it streams: first a chat model's wrapping is taken off,
- * then the beginning of the suffix, which models like to repeat. Both hold back only what may turn
- * out to be such a thing. */
+/* The text of a completion, cleaned while it streams: what a chat model thinks is left out and its
+ * wrapping is taken off, then the beginning of the suffix, which models like to repeat. Both hold
+ * back only what may turn out to be such a thing. */
 #include <string.h>
 
 #include "fim.h"
@@ -260,7 +260,7 @@ int fim_filter_event(void *filter, const struct chat_event *event)
 {
 	struct fim_filter *f = filter;
 
-	if (event->kind == EVENT_TEXT && f->is_flushed)
+	if (event->kind == EVENT_REASONING || (event->kind == EVENT_TEXT && f->is_flushed))
 		return 0;
 	if (event->kind == EVENT_TEXT)
 		return f->is_chat ? unwrap(f, event->text, event->length)

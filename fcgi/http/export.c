@@ -20,7 +20,7 @@ static int put_page(
 	size_t n;
 
 	TRY(part->page(r, &p->at, &items, &n));
-	p->is_last = n < EXPORT_PAGE_ROWS;
+	p->is_last = n == 0;
 	if (part->rows_max != 0 && n >= part->rows_max - p->n_rows) {
 		n = part->rows_max - p->n_rows;
 		p->is_last = true;

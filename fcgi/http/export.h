@@ -8,8 +8,7 @@
 
 struct req;
 
-/* EXPORT_PAGE_ROWS: the LIMIT of the *_page statements. */
-enum { EXPORT_PAGE_ROWS = 1000, EXPORT_TEXT_BYTES = 100 * 4 + 1 };
+enum { EXPORT_TEXT_BYTES = 100 * 4 + 1 };
 
 /* Where a page begins: at the start, or behind the last row of the one before. Texts are copied,
  * since that page's memory is given up. */
@@ -23,8 +22,8 @@ struct export_place {
 struct export_part {
 	const char *name;
 	const struct schema *schema;
-	/* Fills *ret with structs of the schema and moves the place; fewer than a page: the last.
-	 */
+	/* Fills *ret with structs of the schema, as many as its statement's LIMIT lets through, and
+	 * moves the place. None: that was all. */
 	int (*page)(struct req *r, struct export_place *at, const void **ret, size_t *ret_n);
 	size_t rows_max; /* 0: all */
 };

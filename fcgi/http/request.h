@@ -53,6 +53,7 @@ struct response {
 	bool is_open;		    /* status and headers are sent */
 	bool is_ready;		    /* the handler wrote it; otherwise the out struct is encoded */
 	int (*more)(struct req *r); /* resp_stream_begin(); NULL: body is all */
+	struct buf last_words;	    /* resp_give_up() */
 	const char *cache_control;
 };
 

@@ -9,11 +9,14 @@
 #include "../core/clock.h"
 #include "../core/crypto.h"
 #include "../core/log.h"
+#include "../core/metrics.h"
 #include "../core/str.h"
 #include "dialect.h"
 #include "fields.h"
 
 static const char json_type[] = "application/json; charset=utf-8";
+
+const char resp_full_text[] = "This needs more memory than one request may have.";
 
 int resp_text(struct req *r, int status, const char *content_type, const char *body, size_t length)
 {
@@ -270,6 +273,17 @@ static void cut_off(struct req *r)
 	shutdown(r->client_fd, SHUT_WR);
 }
 
+void resp_give_up(struct req *r)
+{
+	const struct buf *words = &r->response.last_words;
+
+	fail(r->fail, E_UNAVAILABLE, NULL);
+	if (words->length == 0)
+		cut_off(r);
+	else if (resp_stream_write(r, words->data, words->length) == 0)
+		(void)resp_stream_flush(r); /* who has left will not read it */
+}
+
 /* Runs more(). What is sent already cannot be replaced by another answer, so a full arena comes
  * back here. */
 static int send_rest(struct req *r)
@@ -278,10 +292,12 @@ static int send_rest(struct req *r)
 	volatile int rc;
 
 	r->arena->on_full = &full;
-	if (setjmp(full) == 0)
+	if (setjmp(full) == 0) {
 		rc = r->response.more(r);
-	else
+	} else {
+		metrics_add(METRIC_ARENA_FULL, 1);
 		rc = fail_cause(r->fail, E_UNAVAILABLE, "the arena is full");
+	}
 	r->arena->on_full = outer;
 	if (rc > 0)
 		cut_off(r);

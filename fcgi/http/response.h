@@ -24,6 +24,12 @@ int resp_stream_write(struct req *r, const char *data, size_t length);
  * there is. From here on nothing can replace the answer. 0, or -1 when the client is gone. */
 int resp_open(struct req *r, const char *content_type);
 int resp_stream_flush(struct req *r);
+/* What is said when a request wants more memory than one may have. */
+extern const char resp_full_text[];
+/* Ends an answer that was opened and cannot go on because there is no memory left, so without any:
+ * with r->response.last_words, which were written when it was opened, or else so that nobody takes
+ * it for complete. */
+void resp_give_up(struct req *r);
 /* A page without scripts in the look of web/: style names a sheet of web/assets beside base.css and
  * parts.css, content is the inside of <body>. */
 int resp_page(struct req *r, int status, const char *title, const char *style, const char *content);

@@ -84,9 +84,7 @@ static struct req *refuse_greedy(struct worker *worker, struct arena *arena, str
 	r->request_id = copy.request_id; /* texts of the environment outlive the arena */
 	r->origin = copy.origin;
 	r->rate = copy.rate;
-	LOG(ERROR, "arena_full", LOG_TEXT("request_id", copy.request_id),
-		LOG_TEXT("route", copy.route != NULL ? copy.route->path : ""));
-	fail(r->fail, E_UNAVAILABLE, "This needs more memory than one request may have.");
+	fail(r->fail, E_UNAVAILABLE, "%s", resp_full_text);
 	resp_error(r);
 	return r;
 }
@@ -105,11 +103,13 @@ static void answer(struct worker *worker, struct net *net, struct arena *arena, 
 		serve_request(r);
 	} else {
 		net_forget(net);
-		if (r->answer_stream != NULL) { /* too late: this answer stays cut */
-			LOG(ERROR, "arena_full", LOG_TEXT("route", r->route->path));
-			return;
-		}
-		r = refuse_greedy(worker, arena, &failure, fcgi, r);
+		metrics_add(METRIC_ARENA_FULL, 1);
+		LOG(ERROR, "arena_full", LOG_TEXT("request_id", r->request_id),
+			LOG_TEXT("route", r->route != NULL ? r->route->path : ""));
+		if (r->answer_stream != NULL)
+			resp_give_up(r);
+		else
+			r = refuse_greedy(worker, arena, &failure, fcgi, r);
 	}
 	bool has_left = resp_send(r, fcgi->out) != 0 || r->fail->code == E_CLIENT_LEFT;
 	i64 took_us = clock_mono_us() - start_us;

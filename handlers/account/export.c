@@ -163,8 +163,8 @@ static int write_rest(struct req *r)
 		.encryption = "Passwords, tokens, codes and keys are kept as hashes or encrypted; "
 			      "they are in no export.",
 		.audit_limit = "auditLog has the newest 100000 events of the last 90 days.",
-		.more = "Orders, usage and calls of models: GET /api/account/export with a "
-			"session token.",
+		.more = "Orders, usage, calls of models and what clients reported: GET "
+			"/api/account/export with a session token.",
 	};
 	struct buf b, indented;
 

@@ -13,6 +13,26 @@ struct answering {
 	struct client_writer writer;
 };
 
+static void put_error(
+	struct client_writer *w, enum error code, const char *detail, const char *request_id)
+{
+	const struct error_info *info = &error_table[code];
+	const char *text = info->gateway_text != NULL ? info->gateway_text : info->text;
+
+	client_stream_error(w, detail != NULL ? detail : text,
+		info->gateway_code != NULL ? info->gateway_code : info->code, request_id);
+}
+
+/* What the stream ends with when there is no memory to write it any more. */
+static void prepare_last_words(struct answering *a)
+{
+	struct client_writer w = a->writer;
+
+	buf_init(&w.out, a->r->arena, 256);
+	put_error(&w, E_UNAVAILABLE, resp_full_text, a->r->request_id);
+	a->r->response.last_words = w.out;
+}
+
 /* Sends what the writer has made; the first time with the headers. */
 static int send_frames(struct answering *a)
 {
@@ -26,9 +46,10 @@ static int send_frames(struct answering *a)
 		}
 		r->response.cache_control = "no-cache, no-transform";
 		resp_header(r, "X-Accel-Buffering", "no");
+		prepare_last_words(a);
 		TRY(resp_open(r, "text/event-stream; charset=utf-8"));
 	}
-	a->call.has_begun = true;
+	a->call.record->has_begun = true;
 	TRY(resp_stream_write(r, out->data, out->length));
 	out->length = 0;
 	return resp_stream_flush(r);
@@ -83,13 +104,10 @@ static int end_stream(struct answering *a, int rc)
 	if (rc == 0) {
 		client_stream_end(&a->writer, &usage);
 	} else {
-		const struct error_info *info = &error_table[f->code];
-		const char *text = info->gateway_text != NULL ? info->gateway_text : info->text;
-		client_stream_error(&a->writer, f->detail != NULL ? f->detail : text,
-			info->gateway_code != NULL ? info->gateway_code : info->code,
-			a->r->request_id);
+		put_error(&a->writer, f->code, f->detail, a->r->request_id);
 	}
-	return send_frames(a) < 0 ? 0 : 0; /* who has left will not read it */
+	(void)send_frames(a); /* who has left will not read it */
+	return 0;
 }
 
 static int end_body(struct answering *a)

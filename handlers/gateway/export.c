@@ -57,7 +57,9 @@ struct gateway_export {
 	struct gateway_activity_item *usage;
 	struct gateway_export_device *devices;
 	struct gateway_export_consent *consents;
-	size_t n_transactions, n_usage, n_devices, n_consents;
+	struct gateway_export_feedback *feedback;
+	struct gateway_export_event *telemetry;
+	size_t n_transactions, n_usage, n_devices, n_consents, n_feedback, n_telemetry;
 };
 SCHEMA(gateway_export, STR(gateway_export, exported_at, REQUIRED, .json = "exportedAt"),
 	OBJECT(gateway_export, account, gateway_me, REQUIRED),
@@ -65,37 +67,32 @@ SCHEMA(gateway_export, STR(gateway_export, exported_at, REQUIRED, .json = "expor
 	ARRAY(gateway_export, transactions, gateway_transaction, REQUIRED, DOC("Newest first")),
 	ARRAY(gateway_export, usage, gateway_activity_item, REQUIRED, DOC("Calls, newest first")),
 	ARRAY(gateway_export, devices, gateway_export_device, REQUIRED),
-	ARRAY(gateway_export, consents, gateway_export_consent, REQUIRED));
+	ARRAY(gateway_export, consents, gateway_export_consent, REQUIRED),
+	ARRAY(gateway_export, feedback, gateway_export_feedback, REQUIRED, DOC("Newest first")),
+	ARRAY(gateway_export, telemetry, gateway_export_event, REQUIRED, DOC("Newest first")));
 
-/* A page of a list, and the text that says where the next one begins; NULL: there is none. */
-struct page {
-	const void *items;
-	size_t n;
-	const char *next;
-};
-
-static int transactions(struct req *r, const char *cursor, struct page *ret)
+static int transactions(struct req *r, const char *cursor, struct gateway_page *ret)
 {
 	struct gateway_transactions_in in = {.limit = PAGE_ROWS};
 	struct gateway_transactions out = {0};
 
 	in.cursor.has = cursor != NULL && str_to_i64(cursor, &in.cursor.value);
 	TRY(gateway_transactions_list(r, &in, &out));
-	*ret = (struct page){out.transactions, out.n_transactions, out.next_cursor};
+	*ret = (struct gateway_page){out.transactions, out.n_transactions, out.next_cursor};
 	return 0;
 }
 
-static int usage(struct req *r, const char *cursor, struct page *ret)
+static int usage(struct req *r, const char *cursor, struct gateway_page *ret)
 {
 	struct gateway_activity_in in = {.limit = PAGE_ROWS, .cursor = cursor};
 	struct gateway_activity out = {0};
 
 	TRY(gateway_activity_list(r, &in, &out));
-	*ret = (struct page){out.items, out.n_items, out.next_cursor};
+	*ret = (struct gateway_page){out.items, out.n_items, out.next_cursor};
 	return 0;
 }
 
-static int devices(struct req *r, const char *cursor, struct page *ret)
+static int devices(struct req *r, const char *cursor, struct gateway_page *ret)
 {
 	struct credential_list_row *row;
 	size_t n;
@@ -114,11 +111,11 @@ static int devices(struct req *r, const char *cursor, struct page *ret)
 			.last_seen_at = clock_iso8601_ms(r->arena, row[i].last_seen_at_us),
 			.expires_at = clock_iso8601_ms(r->arena, row[i].expires_at_us),
 		};
-	*ret = (struct page){item, n, NULL};
+	*ret = (struct gateway_page){item, n, NULL};
 	return 0;
 }
 
-static int consents(struct req *r, const char *cursor, struct page *ret)
+static int consents(struct req *r, const char *cursor, struct gateway_page *ret)
 {
 	struct consent_list_row *row;
 	size_t n;
@@ -132,23 +129,25 @@ static int consents(struct req *r, const char *cursor, struct page *ret)
 			row[i].given_at_us.has
 				? clock_iso8601_ms(r->arena, row[i].given_at_us.value)
 				: NULL};
-	*ret = (struct page){item, n, NULL};
+	*ret = (struct gateway_page){item, n, NULL};
 	return 0;
 }
 
 static const struct part {
 	const char *name;
 	const struct schema *schema;
-	int (*page)(struct req *r, const char *cursor, struct page *ret);
+	int (*page)(struct req *r, const char *cursor, struct gateway_page *ret);
 } parts[] = {
 	{"transactions", &gateway_transaction_schema, transactions},
 	{"usage", &gateway_activity_item_schema, usage},
 	{"devices", &gateway_export_device_schema, devices},
 	{"consents", &gateway_export_consent_schema, consents},
+	{"feedback", &gateway_export_feedback_schema, gateway_feedback_page},
+	{"telemetry", &gateway_export_event_schema, gateway_telemetry_page},
 };
 
 static void put_page(
-	const struct part *part, const struct page *page, bool is_first, struct buf *out)
+	const struct part *part, const struct gateway_page *page, bool is_first, struct buf *out)
 {
 	if (is_first)
 		buf_printf(out, ",\"%s\":[", part->name);
@@ -166,7 +165,7 @@ static int write_part(struct req *r, const struct part *part)
 {
 	char cursor[CURSOR_BYTES] = "";
 	bool is_first = true, is_last = false;
-	struct page page;
+	struct gateway_page page;
 	struct buf b;
 
 	for (; !is_last; is_first = false) {

@@ -2,13 +2,14 @@
 #include <pthread.h>
 
 #include "../../domain/database_probe.h"
-#include "../../domain/status.h"
+#include "../../domain/provider_health.h"
 #include "../../domain/supabase.h"
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/core/metrics.h"
 #include "../../fcgi/http/request.h"
 #include "../../fcgi/http/response.h"
 #include "../../fcgi/limit/window.h"
+#include "encoded.h"
 #include "gateway.h"
 #include "gen/commit.h"
 
@@ -126,7 +127,9 @@ SCHEMA(detailed_checks, OBJECT(detailed_checks, database, check, REQUIRED),
 	OBJECT(detailed_checks, redis, check, REQUIRED),
 	OBJECT(detailed_checks, stripe, check, REQUIRED),
 	OBJECT(detailed_checks, supabase_jwks, check, REQUIRED, .json = "supabaseJwks"),
-	JSON(detailed_checks, providers, REQUIRED, DOC("A check for each provider of models")));
+	JSON(detailed_checks, providers, REQUIRED,
+		DOC("For each provider of models its status, and of its last calls how many "
+		    "failed")));
 
 struct detailed_workers {
 	i64 busy, idle;
@@ -174,10 +177,30 @@ static struct check *check_keys(struct req *r)
 	return check_of(r->arena, word_of(keys.is_fine), keys.latency_us);
 }
 
-/* Every provider of models by its name. */
-static const char *check_providers(void)
+/* Every provider of models by its id: by its last calls, or off without a key. */
+static const char *check_providers(struct req *r)
 {
-	return "{}";
+	const struct models *models;
+	i64 now_us = clock_mono_us();
+	struct buf b;
+
+	if (gateway_models(r, &models) != 0) {
+		fail_clear(r->fail);
+		return "{}"; /* no catalog was loaded so far */
+	}
+	buf_init(&b, r->arena, 1024);
+	buf_char(&b, '{');
+	for (size_t i = 0; i < models->n_providers; i++) {
+		const struct provider *p = &models->provider[i];
+		struct provider_health h = provider_health_of(p->identity, now_us);
+		if (i > 0)
+			buf_char(&b, ',');
+		buf_json(&b, p->id);
+		buf_printf(&b, ":{\"status\":\"%s\",\"calls\":%zu,\"failed\":%zu}",
+			provider_has_key(p) ? status_names[h.state] : "off", h.n_calls, h.n_failed);
+	}
+	buf_char(&b, '}');
+	return b.data;
 }
 
 static void fill_checks(struct req *r, const struct database_probe *database,
@@ -185,12 +208,12 @@ static void fill_checks(struct req *r, const struct database_probe *database,
 {
 	struct status_report report;
 
-	status_report(&r->db, r->now_us, &report);
+	status_report(&r->db, STATUS_OK, r->now_us, &report); /* only Stripe is told here */
 	ret->database = check_of(r->arena, word_of(database->is_fine), database->latency_us);
 	ret->redis = check_of(r->arena, word_of(store->is_fine), store->latency_us);
 	ret->stripe = check_of(r->arena, status_names[report.state[STATUS_STRIPE]], -1);
 	ret->supabase_jwks = check_keys(r);
-	ret->providers = check_providers();
+	ret->providers = check_providers(r);
 }
 
 int gateway_detailed(struct req *r, const void *in, void *out_)

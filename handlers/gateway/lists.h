@@ -1,4 +1,5 @@
-/* Shapes of the account that its export has as well: a page of the export is a page of a list. */
+/* Shapes of the account that its export has as well: a page of the export is a page of a list. And
+ * what clients have reported, which only the export shows. */
 #ifndef TURNPIKE_GATEWAY_LISTS_H
 #define TURNPIKE_GATEWAY_LISTS_H
 
@@ -46,5 +47,26 @@ struct gateway_activity {
 	i64 limit, total;
 	const char *next_cursor;
 };
+
+/* GET /v1/account/export: a page of a list, and the text that says where the next one begins; NULL:
+ * there is none. cursor: that text; NULL: the first page. */
+struct gateway_page {
+	const void *items;
+	size_t n;
+	const char *next;
+};
+
+struct gateway_export_feedback {
+	const char *id, *message, *category, *request_id, *app_version, *created_at;
+	struct opt_i64 rating;
+};
+SCHEMA_DECLARE(gateway_export_feedback);
+int gateway_feedback_page(struct req *r, const char *cursor, struct gateway_page *ret);
+
+struct gateway_export_event {
+	const char *name, *ts, *props, *received_at;
+};
+SCHEMA_DECLARE(gateway_export_event);
+int gateway_telemetry_page(struct req *r, const char *cursor, struct gateway_page *ret);
 
 #endif

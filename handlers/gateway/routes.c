@@ -1,5 +1,10 @@
 /* The routes of the gateway family, in the order of the contract. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "../../domain/provider_health.h"
 #include "../../domain/purse.h"
+#include "../../fcgi/core/log.h"
 #include "../../fcgi/http/dialect.h"
 #include "../../fcgi/http/request.h"
 #include "../../fcgi/http/route.h"
@@ -149,7 +154,12 @@ static bool makes_calls(const struct worker *worker)
 static int start(const struct worker *worker, char *why, size_t why_size)
 {
 	size_t n_calls = CALLS_PER_THREAD * worker->n_threads + CALLS_MORE;
+	char dir[300];
 
+	snprintf(dir, sizeof(dir), "%s/shm", worker->options->state_dir);
+	if (!provider_health_share(dir))
+		LOG(WARN, "provider_health_not_shared", LOG_TEXT("dir", dir),
+			LOG_NUMBER("errno", errno));
 	if (!makes_calls(worker))
 		return 0;
 	return purses_start(

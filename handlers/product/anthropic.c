@@ -82,11 +82,27 @@ static int check_plan(struct req *r, const char *plan)
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
+static void put_error_event(struct req *r, const struct fail *f, struct buf *ret)
+{
+	struct buf message;
+
+	buf_init(&message, r->arena, 128);
+	dialect_message(f, &message);
+	buf_init(ret, r->arena, 256);
+	buf_str(ret, "event: error\ndata: ");
+	anthropic_error(
+		ret, dialect_status(&dialect_messages, f->code), message.data, r->request_id);
+	buf_str(ret, "\n\n");
+}
+
 static int send_events(struct req *r, const char *data, size_t length)
 {
+	const struct fail full = {.code = E_UNAVAILABLE, .detail = resp_full_text};
+
 	if (!r->response.is_open) {
 		r->response.cache_control = "no-cache, no-transform";
 		resp_header(r, "X-Accel-Buffering", "no");
+		put_error_event(r, &full, &r->response.last_words);
 		TRY(resp_open(r, "text/event-stream; charset=utf-8"));
 	}
 	TRY(resp_stream_write(r, data, length));
@@ -107,15 +123,9 @@ static int on_bytes(void *arg, const char *data, size_t length)
 /* The stream broke off: the client is told, in its words. */
 static void send_error_event(struct req *r)
 {
-	struct buf message, event;
+	struct buf event;
 
-	buf_init(&message, r->arena, 128);
-	dialect_message(r->fail, &message);
-	buf_init(&event, r->arena, 256);
-	buf_str(&event, "event: error\ndata: ");
-	anthropic_error(&event, dialect_status(&dialect_messages, r->fail->code), message.data,
-		r->request_id);
-	buf_str(&event, "\n\n");
+	put_error_event(r, r->fail, &event);
 	(void)send_events(r, event.data, event.length); /* who has left will not read it */
 }
 

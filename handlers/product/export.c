@@ -50,9 +50,10 @@ struct product_export {
 	struct export_turn_day *turn_days;
 	struct export_ide_token *ide_tokens;
 	struct export_feedback *feedback;
+	struct export_telemetry *telemetry;
 	struct export_event *audit;
 	size_t n_identities, n_sessions, n_orders, n_usage, n_usage_days, n_calls, n_call_days;
-	size_t n_turns, n_turn_days, n_ide_tokens, n_feedback, n_audit;
+	size_t n_turns, n_turn_days, n_ide_tokens, n_feedback, n_telemetry, n_audit;
 };
 SCHEMA(product_export, TIME_S(product_export, exported_at_us, REQUIRED, .json = "exported_at"),
 	OBJECT(product_export, account, product_me, REQUIRED),
@@ -68,6 +69,7 @@ SCHEMA(product_export, TIME_S(product_export, exported_at_us, REQUIRED, .json = 
 	ARRAY(product_export, ide_tokens, export_ide_token, REQUIRED,
 		DOC("Not the tokens as such")),
 	ARRAY(product_export, feedback, export_feedback, REQUIRED),
+	ARRAY(product_export, telemetry, export_telemetry, REQUIRED, DOC("Newest first")),
 	ARRAY(product_export, audit, export_event, REQUIRED,
 		DOC("Security events, newest first; kept for 90 days")));
 
@@ -153,6 +155,7 @@ static const struct export_part parts[] = {
 	{"turn_days", &export_turn_day_schema, export_turn_day_page, 0},
 	{"ide_tokens", &export_ide_token_schema, export_ide_token_page, 0},
 	{"feedback", &export_feedback_schema, export_feedback_page, 0},
+	{"telemetry", &export_telemetry_schema, export_telemetry_page, 0},
 	{"audit", &export_event_schema, events, 0},
 };
 

@@ -55,6 +55,12 @@ struct export_feedback {
 };
 SCHEMA_DECLARE(export_feedback);
 
+struct export_telemetry {
+	const char *name, *props;
+	i64 at_us, received_at_us;
+};
+SCHEMA_DECLARE(export_telemetry);
+
 /* A page each: fills *ret with structs of the part's schema and moves the place. */
 #define EXPORT_PAGE(name) \
 	int name(struct req *r, struct export_place *at, const void **ret, size_t *ret_n)
@@ -66,5 +72,6 @@ EXPORT_PAGE(export_turn_page);
 EXPORT_PAGE(export_turn_day_page);
 EXPORT_PAGE(export_ide_token_page);
 EXPORT_PAGE(export_feedback_page);
+EXPORT_PAGE(export_telemetry_page);
 
 #endif

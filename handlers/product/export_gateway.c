@@ -1,5 +1,5 @@
 /* The export's pages of what the gateway keeps: tokens of the IDE, which are named and never shown,
- * and feedback. */
+ * and what clients reported. */
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/http/request.h"
 #include "export.h"
@@ -14,6 +14,12 @@ SCHEMA(export_feedback, STR(export_feedback, id, REQUIRED), STR(export_feedback,
 	STR(export_feedback, category, REQUIRED, NULLABLE),
 	OPT_I64(export_feedback, rating, DOC("1 to 5")), STR(export_feedback, request_id),
 	STR(export_feedback, app_version), TIME_S(export_feedback, at_us, REQUIRED, .json = "ts"));
+
+SCHEMA(export_telemetry, STR(export_telemetry, name, REQUIRED),
+	TIME_S(export_telemetry, at_us, REQUIRED, NULLABLE, .json = "ts",
+		DOC("By the client's clock")),
+	JSON(export_telemetry, props),
+	TIME_S(export_telemetry, received_at_us, REQUIRED, .json = "received_at"));
 
 int export_ide_token_page(struct req *r, struct export_place *at, const void **ret, size_t *ret_n)
 {
@@ -54,6 +60,22 @@ int export_feedback_page(struct req *r, struct export_place *at, const void **re
 			.at_us = row[i].received_at_us,
 		};
 		at->id = row[i].feedback_id;
+	}
+	*ret = item;
+	return 0;
+}
+
+int export_telemetry_page(struct req *r, struct export_place *at, const void **ret, size_t *ret_n)
+{
+	struct telemetry_page_row *row;
+
+	TRY(sql_telemetry_page(
+		&r->db, r->caller.user_id, at->is_start ? INT64_MAX : at->id, &row, ret_n));
+	struct export_telemetry *item = arena_array(r->arena, struct export_telemetry, *ret_n);
+	for (size_t i = 0; i < *ret_n; i++) {
+		item[i] = (struct export_telemetry){
+			row[i].name, row[i].props, row[i].at_us.value, row[i].received_at_us};
+		at->id = row[i].telemetry_id;
 	}
 	*ret = item;
 	return 0;

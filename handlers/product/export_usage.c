@@ -102,12 +102,14 @@ int export_turn_page(struct req *r, struct export_place *at, const void **ret, s
 	return 0;
 }
 
-/* One row a day, and few days are kept: never a full page. */
+/* One row a day, and few days are kept: all at once. */
 int export_turn_day_page(struct req *r, struct export_place *at, const void **ret, size_t *ret_n)
 {
 	struct turn_count_list_row *row;
 
-	(void)at;
+	*ret_n = 0;
+	if (!at->is_start)
+		return 0;
 	TRY(sql_turn_count_list(&r->db, r->caller.user_id, &row, ret_n));
 	struct export_turn_day *item = arena_array(r->arena, struct export_turn_day, *ret_n);
 	for (size_t i = 0; i < *ret_n; i++)

@@ -1,5 +1,5 @@
 /* Public facts: health, catalog, founding places, status (product.md section 1). */
-#include "../../domain/status.h"
+#include "../../domain/provider_health.h"
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/http/request.h"
 #include "../../fcgi/http/response.h"
@@ -168,9 +168,12 @@ int product_status(struct req *r, const void *in, void *out_)
 	struct product_status *out = out_;
 	struct status_report report;
 	struct status_components *c = arena_new(r->arena, struct status_components);
+	const struct models *models = models_get();
 
 	(void)in;
-	status_report(&r->db, r->now_us, &report);
+	enum status_state ai = provider_health_of_all(models, clock_mono_us());
+	models_put(models);
+	status_report(&r->db, ai, r->now_us, &report);
 	c->worker = status_names[report.state[STATUS_WORKER]];
 	c->anthropic_proxy = status_names[report.state[STATUS_ANTHROPIC_PROXY]];
 	c->stripe = status_names[report.state[STATUS_STRIPE]];

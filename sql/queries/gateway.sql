@@ -106,6 +106,13 @@ SELECT ?, ?, e.name, e.at_us, e.props
 FROM JSON_TABLE(?, '$[*]' COLUMNS (name VARCHAR(64) PATH '$.name', at_us BIGINT PATH '$.at_us',
 	props TEXT PATH '$.props')) e;
 
+-- telemetry_page :many
+-- Before an id, newest first, for the export: few at a time, since a row may have 4 KiB.
+-- in:  user_id u64, telemetry_id u64
+-- out: telemetry_id u64, name str(64), at_us i64?, props text?, received_at_us i64
+SELECT telemetry_id, name, at_us, props, received_at_us
+FROM telemetry FORCE INDEX (user_id) WHERE user_id = ? AND telemetry_id < ? ORDER BY telemetry_id DESC LIMIT 200;
+
 -- telemetry_forget_user :exec
 -- in:  user_id u64
 UPDATE telemetry SET user_id = NULL WHERE user_id = ?;
@@ -121,12 +128,12 @@ INSERT INTO feedback (public_id, user_id, message, category, rating, request_id,
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- feedback_page :many
--- Before an id, newest first, for the export.
+-- Before an id, newest first, for the export: few at a time, since a row may have 16 KiB.
 -- in:  user_id u64, feedback_id u64
 -- out: feedback_id u64, public_id str(28), message str(4000), category str(32)?, rating i64?, request_id str(128)?,
 --      app_version str(40)?, received_at_us i64
 SELECT feedback_id, public_id, message, category, rating, request_id, app_version, received_at_us
-FROM feedback FORCE INDEX (user_id) WHERE user_id = ? AND feedback_id < ? ORDER BY feedback_id DESC LIMIT 1000;
+FROM feedback FORCE INDEX (user_id) WHERE user_id = ? AND feedback_id < ? ORDER BY feedback_id DESC LIMIT 100;
 
 -- feedback_erase :exec
 -- in:  user_id u64

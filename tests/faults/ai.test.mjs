@@ -169,6 +169,23 @@ test("a worker that is killed in the middle: its calls are settled from its jour
   }
 });
 
+test("a completion whose model had only thought when the worker was killed costs nothing", async () => {
+  const tag = unique("thought"), someone = await gateway.person();
+  const answer = gateway.fill(someone, fill(`think=40 tokens=5 hang_at=2500 tag=${tag}`, { model: "sandbox-chat", stream: true }));
+  await eventually(async () => assert.equal((await gateway.records(tag))[0]?.state, "open"));
+  await gateway.fill(person, fill("tokens=1")); // meanwhile the thoughts have been read
+  process.kill(stack.workers("tab")[0].pid, "SIGKILL");
+  await answer;
+  const [id] = await eventually(async () => {
+    const ids = await gateway.receipts(someone);
+    assert.equal(ids.length, 1);
+    return ids;
+  });
+  const receipt = await gateway.receipt(id);
+  assert.deepEqual([receipt.status, receipt.attempts, receipt.cost, receipt.output_tokens], ["crashed", 1, 0n, 0]);
+  assert.equal(await gateway.atRest(someone), 100000000n);
+});
+
 test("the database dies in the middle: streams go on and are settled when it is back; who comes meanwhile is refused", async () => {
   const streams = await longStreams(4, { tokens: 200 });
   await stack.killDatabase();

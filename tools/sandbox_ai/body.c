@@ -77,19 +77,29 @@ static void push_packed(struct answer *a, struct text payload)
 		emit(a, payload);
 }
 
+/* Up to where a client that does not insist on the last line's end has it all. */
+static size_t without_line_ends(struct text frame)
+{
+	while (frame.length > 0 && frame.data[frame.length - 1] == '\n')
+		frame.length--;
+	return frame.length;
+}
+
 void body_push(struct answer *a, struct text payload)
 {
 	struct body *body = &a->body;
 	struct bytes packed = {0};
+	size_t needed = without_line_ends(payload);
 
 	if (body->has_stopped)
 		return;
 	if (body->is_packed) {
 		gzip_add(&body->gzip, payload, &packed);
 		payload = (struct text){packed.data, packed.length};
+		needed = packed.length;
 	}
 	if (body->next.body_at != 0) {
-		body->next.body_at = body->pushed + payload.length;
+		body->next.body_at = body->pushed + needed;
 		body->mark[body->next.is_final ? 1 : 0] = body->next;
 		body->next = (struct mark){0};
 	}

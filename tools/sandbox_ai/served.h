@@ -20,7 +20,7 @@ struct record {
 	size_t row;
 	int status; /* 0: no status line was sent */
 	bool is_stream, is_usage_sent, is_x_api_key;
-	struct usage usage; /* in usage frames that were written to the last byte */
+	struct usage usage; /* in usage frames that were written, if without their line ends */
 	i64 generated;	    /* output tokens, reported or not */
 	u64 body_bytes;
 	i64 started_at_ms, ended_at_ms; /* Unix time */

@@ -26,7 +26,7 @@ describe("the export", () => {
     assert.deepEqual(account, (await person.get("/v1/account/me")).body);
     assert.deepEqual(rest, {
       subscription: { status: "none", tier: "free", currentPeriodEnd: null, cancelAtPeriodEnd: false },
-      transactions: [], usage: [], consents: [],
+      transactions: [], usage: [], consents: [], feedback: [], telemetry: [],
     });
     assert.deepEqual(devices.map((d) => [d.kind, d.device]), [["session", "linux-x64"]]);
     const [[event, detail]] = await sql(`SELECT event, detail FROM audit_event WHERE user_id = ${await userOf(person.email)} ORDER BY audit_event_id DESC LIMIT 1`);
@@ -64,6 +64,34 @@ describe("the export", () => {
     assert.equal(hashes.length, 2);
     for (const hash of hashes) assert.ok(!text.toLowerCase().includes(hash) && !text.includes(Buffer.from(hash, "hex").toString("base64url")));
     assert.doesNotMatch(text, /hash|secret|password|cus_|token_/i);
+  });
+
+  test("has what clients reported in somebody's name, all pages of it, and nobody else's", async () => {
+    const person = await signIn(), other = await signIn(), user = await userOf(person.email);
+    const props = { files: 3, nested: { text: "\"ä\"\n" } }, words = { message: "It\nworks 🙂", category: "bug", rating: 5, requestId: "req_0", appVersion: "1.2" };
+    const report = async (who, name) => {
+      assert.equal((await who.post("/v1/telemetry", { events: [{ name }, { name, ts: "2026-01-31T12:34:56.789Z", props }] })).status, 202);
+      return (await who.post("/v1/feedback", words)).body.id;
+    };
+    const said = await report(person, "mine");
+    await report(other, "theirs");
+    await sql(`INSERT INTO telemetry (user_id, name, props, received_at_us) SELECT ${user}, CONCAT('t', seq), JSON_OBJECT('x', REPEAT('y', 4000)), 1700000000000000 FROM seq_1_to_450;
+      INSERT INTO feedback (public_id, user_id, message, received_at_us) SELECT CONCAT('fb_', LEFT(MD5(CONCAT(${user}, seq)), 24)), ${user}, REPEAT(CONVERT(UNHEX('F09F9982') USING utf8mb4), 4000), 1700000000000000 FROM seq_1_to_1300`);
+    const { status, body } = await person.get("/v1/account/export", { timeout: 60000 });
+    assert.equal(status, 200);
+    const { telemetry, feedback } = body;
+    assert.deepEqual([telemetry.length, feedback.length], [452, 1301]);
+    assert.deepEqual(telemetry.slice(0, 450).map((e) => e.name), Array.from({ length: 450 }, (_, i) => `t${450 - i}`), "newest first, each once");
+    assert.equal(new Set(feedback.map((f) => f.id)).size, 1301);
+    const { receivedAt, ...event } = telemetry[450];
+    assert.deepEqual(event, { name: "mine", ts: "2026-01-31T12:34:56.789Z", props });
+    assert.ok(Math.abs(Date.parse(receivedAt) - Date.now()) < 60e3);
+    assert.deepEqual([telemetry[451].ts, telemetry[451].props], [null, null]);
+    const { createdAt, ...mine } = feedback.at(-1);
+    assert.deepEqual(mine, { id: said, ...words });
+    assert.ok(Math.abs(Date.parse(createdAt) - Date.now()) < 60e3);
+    const product = (await person.get("/api/account/export", { timeout: 60000 })).body;
+    assert.deepEqual([product.telemetry.length, product.feedback.length], [452, 1301]);
   });
 
   test("once in ten minutes for each person, wherever they ask from; any credential may", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Gateway, chat } from "./ai.mjs";
+import { CATALOG, Gateway, chat, fill } from "./ai.mjs";
 import { URL_BASE, Visitor, eventually, ownStack, request, turnpike } from "../support.mjs";
 
 test("liveness", async () => {
@@ -40,7 +40,8 @@ test("everything, for operators", async () => {
     assert.ok(body.checks[name].latencyMs >= 0, name);
   }
   assert.ok(["ok", "degraded", "down"].includes(body.checks.stripe.status));
-  assert.equal(typeof body.checks.providers, "object");
+  for (const { status: state, calls, failed } of Object.values(body.checks.providers))
+    assert.ok(["ok", "degraded", "down", "off"].includes(state) && calls >= failed && calls <= 20);
   assert.ok(body.workers.busy >= 1 && body.workers.idle >= 1, "one is answering this");
   assert.ok(body.queue.outbox >= 0);
   assert.ok(body.queue.reservations >= 0);
@@ -62,6 +63,66 @@ test("calls of models under way, and what is reserved for them", async () => {
   });
   hangUp = true;
   await Promise.all(calls);
+});
+
+// On a stack of its own, since what other tests let go wrong would be told here as well.
+describe("providers of models", () => {
+  const port = Number(new URL(URL_BASE).port) + 68;
+  const ask = async (target) => (await request("GET", `http://127.0.0.1:${port}${target}`, { check: false })).body;
+  let stack, gateway, person;
+
+  before(async () => {
+    stack = await ownStack({ port, limits: "dry-run" });
+    gateway = new Gateway(stack);
+    person = await gateway.person();
+  });
+  after(() => stack?.down());
+
+  // What operators and what everybody is told.
+  async function told({ providers, page }) {
+    await eventually(async () => {
+      const { checks } = await ask("/health/detailed");
+      for (const [id, check] of Object.entries(providers)) assert.deepEqual(checks.providers[id], check, id);
+    });
+    await eventually(async () => assert.equal((await ask("/api/v2/status/public")).components.anthropic_proxy, page));
+  }
+  const call = (directive, model) => gateway.chat(person, chat(directive, { model }));
+  const fine = { status: "ok", calls: 0, failed: 0 };
+
+  test("nobody has called: all of the catalog's are well, and one without a key is off", async () => {
+    await told({ providers: { sandbox: fine, "sandbox-spare": fine, "sandbox-anthropic": fine, "sandbox-fim": fine }, page: "ok" });
+    assert.deepEqual(Object.keys((await ask("/health/detailed")).checks.providers).sort(), CATALOG.providers.map((p) => p.id).sort());
+    const key = path.join(stack.state, "keys/sandbox-b"), secret = fs.readFileSync(key);
+    fs.rmSync(key);
+    try {
+      await told({ providers: { "sandbox-spare": { ...fine, status: "off" }, sandbox: fine }, page: "ok" });
+    } finally {
+      fs.writeFileSync(key, secret, { mode: 0o600 });
+    }
+    await told({ providers: { "sandbox-spare": fine }, page: "ok" });
+  });
+
+  test("one fails, another serves, all fail, all serve again: by the last twenty calls of each, made in any process", async () => {
+    assert.equal((await call("status=500", "sandbox-claude")).status, 502);
+    const { checks } = await ask("/health/detailed");
+    const failed = checks.providers["sandbox-anthropic"].failed;
+    assert.ok(failed >= 1 && failed <= 3, `${failed}: with its repetitions`);
+    await told({ providers: { "sandbox-anthropic": { status: "down", calls: failed, failed } }, page: "down" });
+    assert.equal((await gateway.fill(person, fill("tokens=1"))).status, 200, "in another pool");
+    await told({ providers: { "sandbox-fim": { status: "ok", calls: 1, failed: 0 } }, page: "degraded" });
+    assert.equal((await call("status=400", "sandbox-chat")).status, 400);
+    await told({ providers: { sandbox: { status: "ok", calls: 1, failed: 0 } }, page: "degraded" });
+    for (let i = 0; i < 20; i++) assert.equal((await call("tokens=1", "sandbox-claude")).status, 200);
+    await told({ providers: { "sandbox-anthropic": { status: "ok", calls: 20, failed: 0 } }, page: "ok" });
+  });
+
+  test("what is known outlives the processes", async () => {
+    const workers = () => fs.readFileSync(path.join(stack.state, "log/events.log"), "utf8").split('"event":"stopped"').length;
+    const before_ = workers(), known = (await ask("/health/detailed")).checks.providers;
+    process.kill(Number(fs.readFileSync(path.join(stack.state, "run/supervise.pid"), "utf8")), "SIGUSR1");
+    await eventually(() => assert.ok(workers() > before_ + 3), 20000);
+    await told({ providers: known, page: "ok" });
+  });
 });
 
 describe("a stack whose database fails", () => {

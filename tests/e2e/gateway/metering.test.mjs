@@ -6,7 +6,7 @@ import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { eventually, ownStack, turnpike } from "../support.mjs";
+import { eventually, ownStack, request, turnpike } from "../support.mjs";
 import { CATALOG, Gateway, chat, cost, estimate, exactChat, fill, said, withModel, words } from "./ai.mjs";
 
 const DIALECTS = ["openai", "anthropic"];
@@ -37,7 +37,7 @@ for (const [dialect, auth] of [["openai", "x-api-key"], ["anthropic", "bearer"]]
   Object.assign(catalog.providers.at(-1), { auth, stream_usage: false });
 }
 
-// Two models whose first provider is a server of this file: `first` answers each request.
+// Models whose first provider is a server of this file: `first` answers each request.
 let first = () => assert.fail("nobody should ask");
 const provider = http.createServer(async (request_, response) => {
   let body = "";
@@ -47,7 +47,8 @@ const provider = http.createServer(async (request_, response) => {
 await new Promise((resolve) => provider.listen(0, "127.0.0.1", resolve));
 withModel(catalog, "breaks-off");
 withModel(catalog, "large", { context_window: 40000000 });
-for (const { id } of [{ id: "breaks-off-1" }, { id: "large-1" }]) catalog.providers.find((p) => p.id === id).base_url = `http://127.0.0.1:${provider.address().port}`;
+withModel(catalog, "greedy", { context_window: 40000000, routes: 1 });
+for (const id of ["breaks-off-1", "large-1", "greedy-1"]) catalog.providers.find((p) => p.id === id).base_url = `http://127.0.0.1:${provider.address().port}`;
 
 let stack, gateway, person, swept;
 before(async () => {
@@ -244,6 +245,29 @@ test("the largest prompt may be tried as often as others", async () => {
   assert.equal((await gateway.receipt(answer)).attempts, 3);
 });
 
+test("a stream for which memory runs out ends with an error, what it delivered is charged, and it is counted", async () => {
+  const someone = await gateway.person(), frame = (content) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+  const given_up = async () => {
+    const { text } = await request("GET", `${gateway.url}/metrics`, { check: false });
+    return [...text.matchAll(/^turnpike_arena_full_total\{[^}]*\} (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+  };
+  first = (body, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end(`${frame("Hello")}${frame("x".repeat(1000000))}data: [DONE]\n\n`);
+  };
+  // Each character has six bytes where it is written, and the 64 MiB of a request are nearly used up with that.
+  const content = "\u0001".repeat(2860000), before_ = await given_up();
+  const answer = await gateway.stream(someone, { model: "greedy", max_tokens: 10, messages: [{ role: "user", content }] });
+  assert.deepEqual([answer.status, answer.end, answer.n_done, said(answer.chunks)], [200, "end", 1, "Hello"], answer.text.slice(-500));
+  assert.deepEqual(answer.chunks.at(-1), { error: "This needs more memory than one request may have.", code: "unavailable", request_id: answer.headers["x-request-id"] });
+  const receipt = await gateway.receipt(answer);
+  assert.deepEqual([receipt.status, receipt.is_estimated, receipt.output_tokens, receipt.reason], ["cut", 1, 2, "the answer needed more memory than it may have"]);
+  assert.equal(receipt.cost, cost("greedy", { input: receipt.input_tokens, output: 2 }, catalog));
+  assert.equal(await gateway.atRest(someone), 100000000n - receipt.cost);
+  assert.equal(await given_up(), before_ + 1);
+  assert.equal((await gateway.chat(person, chat("tokens=1"))).status, 200);
+});
+
 for (const dialect of DIALECTS) {
   test(`${dialect}: a route that fails before its first byte gives way to the second; only what was delivered is charged`, async () => {
     await refill();
@@ -322,6 +346,21 @@ for (const dialect of DIALECTS) {
     assert.deepEqual([receipt.input_tokens, receipt.output_tokens, receipt.is_estimated, receipt.cost], [35, 20, 0, cost(model, { input: 35, output: 20 }, catalog)]);
     assert.equal(said(answer.chunks), words(20));
     assert.equal(answer.n_done, 1);
+  });
+
+  test(`${dialect}: usage in a last line without its end was reported, for us as for the model`, async () => {
+    const model = `${dialect}-late-cut`, directive = (more) => `tokens=20 input=35 ${more}`;
+    const tag = unique("whole");
+    await gateway.stream(person, chat(directive(`tag=${tag}`), { model }));
+    const [{ bytes }] = await gateway.records(tag);
+    const last = dialect === "openai" ? "data: [DONE]\n\n".length : 'event: message_stop\ndata: {"type":"message_stop"}\n\n'.length;
+    for (const missing of [0, 1, 2, 3]) {
+      const cut = unique(`end-${missing}`);
+      const answer = await gateway.stream(person, chat(directive(`end_at=${bytes - last - missing} tag=${cut}`), { model }));
+      const receipt = await gateway.receipt(answer), [record] = await gateway.records(cut), whole = missing < 3;
+      assert.deepEqual([receipt.is_estimated, record.usage_sent], whole ? [0, true] : [1, false], `${missing} bytes less`);
+      if (whole) assert.deepEqual([receipt.status, receipt.input_tokens, receipt.output_tokens], ["ok", 35, 20]);
+    }
   });
 
   test(`${dialect}: an error that the model sends in the middle is told, as a text or as an object`, async () => {

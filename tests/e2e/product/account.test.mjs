@@ -344,10 +344,12 @@ test("the export holds everything of the account and no secret", async () => {
   const ideToken = (await turnpike(["ide-token", "create", "--user", person.email, "--name", "Editor"])).stdout.match(/cgx_[\w-]{43}/)[0];
   const said = await person.post("/v1/feedback", { message: "Well done", rating: 4, appVersion: "1.2" });
   assert.equal(said.status, 201, said.text);
+  const props = { files: 3, nested: { text: "\"ä\"\n" } };
+  assert.equal((await person.post("/v1/telemetry", { events: [{ name: "opened" }, { name: "saved", ts: "2026-01-31T12:34:56.789Z", props }] })).status, 202);
   const { status, body, text, headers } = await person.get("/api/account/export", { headers: { "User-Agent": "Export/1" } });
   assert.equal(status, 200);
   assert.match(headers["content-disposition"], /^attachment; filename="[a-z.]+"$/);
-  assert.deepEqual(Object.keys(body).sort(), ["account", "audit", "call_days", "calls", "exported_at", "feedback", "ide_tokens", "identities", "orders", "sessions", "turn_days", "turns", "usage", "usage_days"]);
+  assert.deepEqual(Object.keys(body).sort(), ["account", "audit", "call_days", "calls", "exported_at", "feedback", "ide_tokens", "identities", "orders", "sessions", "telemetry", "turn_days", "turns", "usage", "usage_days"]);
   assert.deepEqual(body.account, (await person.get("/api/account/me")).body);
   assert.deepEqual(body.identities, [{ provider: "github", subject: `gh-${person.user.id}`, created_at: 1700000000 }]);
   assert.deepEqual(body.sessions.map((s) => s.device).sort(), ["linux-arm64", "win32-arm64"]);
@@ -374,6 +376,8 @@ test("the export holds everything of the account and no secret", async () => {
   const [{ ts: said_at, ...words }] = body.feedback;
   assert.deepEqual(words, { id: said.body.id, message: "Well done", category: null, rating: 4, app_version: "1.2" });
   assert.ok(near(said_at, now));
+  for (const { received_at } of body.telemetry) assert.ok(near(received_at, now));
+  assert.deepEqual(body.telemetry.map(({ received_at: _, ...event }) => event), [{ name: "saved", ts: 1769862896, props }, { name: "opened", ts: null }]);
 
   const [[hash]] = await sql(`SELECT LOWER(HEX(token_hash)) FROM session WHERE user_id = ${id} LIMIT 1`);
   const [[tokenHash]] = await sql(`SELECT HEX(token_hash) FROM ide_token WHERE user_id = ${id}`);

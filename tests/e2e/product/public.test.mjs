@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { after, test } from "node:test";
+import { after, before, test } from "node:test";
 import { STATE, Visitor, eventually, signIn, sleep, sql, turnpike } from "../support.mjs";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "turnpike-public-"));
@@ -211,6 +211,11 @@ async function calls(component, failed, { ago_s = 0, total = 20 } = {}) {
   await sql(`DELETE FROM component_probe WHERE component = '${component}'; INSERT INTO component_probe (component, is_ok, at_us) VALUES ${rows}`);
 }
 
+// What other files' tests let models do wrong is told here: an operator says that it does not count.
+const ignoreModels = () => done(["incident", "pin", "anthropic_proxy", "ok"]);
+before(ignoreModels);
+after(() => done(["incident", "unpin", "anthropic_proxy"]));
+
 test("all is well: exactly the documented members", async () => {
   await eventuallyStatus((body) => assert.deepEqual(body, { status: "ok", components: FINE, incidents: [] }));
 });
@@ -235,7 +240,7 @@ test("the status is that of the worst component; the operator may pin one", asyn
     await eventuallyStatus((body) => assert.deepEqual(body, {
       status: "down", components: { ...FINE, discord: "degraded", anthropic_proxy: "down" }, incidents: [],
     }));
-    await done(["incident", "unpin", "anthropic_proxy"]);
+    await ignoreModels();
     await eventuallyStatus((body) => assert.equal(body.status, "degraded"));
 
     await calls("discord", 20);
@@ -243,6 +248,7 @@ test("the status is that of the worst component; the operator may pin one", asyn
     await eventuallyStatus((body) => assert.equal(body.status, "ok", "a pin covers what is measured"));
   } finally {
     for (const component of COMPONENTS) await done(["incident", "unpin", component]);
+    await ignoreModels();
     await calls("discord", 0);
   }
   for (const args of [["pin", "mars", "ok"], ["pin", "stripe", "broken"], ["unpin", "mars"]]) {
