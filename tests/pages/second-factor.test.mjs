@@ -162,6 +162,23 @@ test("leaving before the recovery codes are kept asks first", async () => {
   });
 });
 
+test("a connection that is lost after the codes were kept leaves a way on", async () => {
+  const { token } = await newMember();
+  await visit(browser, { token }, async (page) => {
+    const app = await setUp(page);
+    await page.fill("#code", appCode(app));
+    await page.keyboard.press("Enter");
+    await step(page, "codes");
+    await page.route("**/2fa/status", (route) => route.abort());
+    await page.check("#kept");
+    await page.click("#codes-done");
+    await page.getByText("cannot be reached").waitFor();
+    await page.unroute("**/2fa/status");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await step(page, "on");
+  });
+});
+
 test("an account with a password turns it off with the password only", async () => {
   const { password, token } = await newPasswordMember();
   await turnOnSecondFactor(token);

@@ -24,7 +24,7 @@ export async function loadSecurity() {
       "Second factor",
       el("span", { class: enabled ? "badge badge-good" : "badge" }, enabled ? "On" : "Off"),
       enabled
-        ? `Signing in asks for a code of your app. ${recoveryCodesLeft} recovery codes are left.`
+        ? `Signing in asks for a code of your app. Recovery codes left: ${recoveryCodesLeft}.`
         : "A code of an app on your phone guards the account too.",
       "/settings/account/2fa",
       enabled ? "Manage the second factor" : "Turn on a second factor",

@@ -161,6 +161,7 @@ function codesKept() {
   removeEventListener("beforeunload", holdOn);
   codes = [];
   $("#codes").replaceChildren();
+  show("reading");
   read();
 }
 
