@@ -87,7 +87,7 @@ test("a device is let in by somebody who had to sign in first", () =>
     const facts = await textOf(page, "#decide-facts");
     assert.match(facts, /macOS \(arm64\)/);
     assert.match(facts, /1\.4\.2/);
-    assert.match(facts, /127\.\d+\.\d+\.\d+/);
+    assert.match(facts, /127\.\d+\.\d+\.\d+, other than yours/);
     assert.match(await textOf(page, "#step-decide"), /Only approve if you started this yourself/);
     await poll(curl, login, "pending");
 

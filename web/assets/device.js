@@ -152,7 +152,7 @@ function describe(me, login) {
   $("#decide-facts").replaceChildren(
     fact("It says it is", platform ? platformName(platform) : "nothing about itself"),
     ...(version ? [fact("Version", version)] : []),
-    fact("From the address", login.ip),
+    fact("From the address", `${login.ip}, ${login.same_address ? "the same as" : "other than"} yours`),
     ...(login.redirect_uri ? [fact("Goes back to", login.redirect_uri)] : []),
     fact("Asked", time(Date.parse(login.created_at) / 1000)),
   );

@@ -37,7 +37,7 @@ test("waits, is looked at, approved, and exchanged for a token once", async () =
   says(await ide("token", { code }), "authorization_pending", "not yet");
   const view = await as(person.token, "describe", { code });
   const { created_at, expires_at, ip, ...rest } = view.body;
-  assert.deepEqual(rest, { status: "pending", client_info: { platform: "darwin-arm64", version: "2.0" } });
+  assert.deepEqual(rest, { status: "pending", client_info: { platform: "darwin-arm64", version: "2.0" }, same_address: false });
   assert.ok(Date.parse(expires_at) - Date.parse(created_at) === 300000 && ip.startsWith("127."));
   assert.deepEqual((await as(person.token, "approve", { code })).body, { ok: true, status: "approved" });
   const { status, body } = await ide("token", { code });
