@@ -8,12 +8,8 @@ const row = (title, badge, text, href, action) =>
     "div",
     { class: "stack-tight" },
     el("div", { class: "row" }, el("h3", {}, title), badge),
-    el(
-      "div",
-      { class: "row row-apart" },
-      el("p", { class: "hint" }, text),
-      el("a", { class: "button", href }, action),
-    ),
+    el("p", { class: "hint" }, text),
+    el("div", {}, el("a", { class: "button", href }, action)),
   );
 
 export async function loadSecurity() {
