@@ -73,6 +73,27 @@ int account_delete(struct req *r, const void *in_, void *out_)
 	return 0;
 }
 
+struct account_delete_state {
+	const char *scheduled_for;
+};
+SCHEMA(account_delete_state, STR(account_delete_state, scheduled_for, REQUIRED, NULLABLE,
+				     .json = "scheduledFor", DOC("ISO 8601; null: it stays")));
+
+int account_delete_get(struct req *r, const void *in, void *out_)
+{
+	struct account_delete_state *out = out_;
+	struct account_facts_row row;
+	int rc = sql_account_facts(&r->db, r->caller.user_id, &row);
+
+	(void)in;
+	if (rc == SQL_NONE)
+		return fail(r->fail, E_UNAUTHORIZED, NULL);
+	TRY(rc);
+	if (row.delete_after_us.has)
+		out->scheduled_for = clock_iso8601_ms(r->arena, row.delete_after_us.value);
+	return 0;
+}
+
 int account_delete_cancel(struct req *r, const void *in, void *out_)
 {
 	struct account_ok *out = out_;

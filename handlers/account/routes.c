@@ -87,6 +87,9 @@ static const struct route routes[] = {
 		IN(account_delete_in), OUT(account_delete), 200,
 		"Have the account deleted in 30 days", .pool = POOL_AUTH,
 		ERRORS(E_BAD_PASSWORD, E_REAUTH_REQUIRED, E_RATE_LIMITED, E_BUSY)),
+	ROUTE(GET, "/api/account/delete", ACCOUNT, GENERAL, 0, account_delete_get, NO_IN,
+		OUT(account_delete_state), 200, "Whether the account will be deleted, and when",
+		.pool = POOL_AUTH),
 	ROUTE(POST, "/api/account/delete/cancel", ACCOUNT, GENERAL, 0, account_delete_cancel, NO_IN,
 		OUT(account_ok), 200, "Keep the account", .pool = POOL_AUTH),
 

@@ -55,8 +55,9 @@ int gateway_ide_start(struct req *r, const void *in_, void *out_)
 	TRY(check_start(r, in));
 	TRY(gateway_login_client(r, in->client_info, &client));
 	TRY(ide_login_start(&r->db, &client, &start, r->now_us, &out->code));
+	/* In the fragment: what comes before it is in the logs of everybody on the way. */
 	out->login_url =
-		arena_printf(r->arena, "%s/ide?code=%s", r->worker->options->public_url, out->code);
+		arena_printf(r->arena, "%s/ide#code=%s", r->worker->options->public_url, out->code);
 	out->expires_in = IDE_LOGIN_S;
 	return 0;
 }

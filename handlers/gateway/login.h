@@ -23,6 +23,7 @@ struct gateway_login_user *gateway_login_user(struct req *r, const struct login_
 struct gateway_login_view {
 	const char *status, *ip, *redirect_uri, *created_at, *expires_at;
 	struct gateway_client_info *client_info;
+	bool same_address;
 };
 SCHEMA_DECLARE(gateway_login_view);
 void gateway_login_view_fill(

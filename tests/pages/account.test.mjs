@@ -241,6 +241,24 @@ test("the account is deleted only after its address is typed", () =>
     assert.equal((await api("GET", "/api/account/me", undefined, token)).status, 401);
   }));
 
+test("an account that waits for its deletion says so and can be kept", () =>
+  withAccount(async (page, { api, email, token }) => {
+    assert.equal(await textOf(page, "#deletion"), "");
+    const { body } = await api("POST", "/api/account/delete", {}, token);
+    await openAccount(page);
+    const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
+    const when = day.format(Date.parse(body.scheduledFor));
+    assert.match(await textOf(page, "#deletion"), new RegExp(`will be deleted on ${when}\\.`));
+    assert.match((await mailTo(email, { like: /will be deleted/ })).text, /\/account\b/);
+    await page.getByRole("button", { name: "Keep the account" }).click();
+    await page.getByText("Your account stays.").waitFor();
+    assert.equal(await focusedId(page), "account-title");
+    const after = await api("GET", "/api/account/delete", undefined, token);
+    assert.deepEqual(after.body, { scheduledFor: null });
+    await openAccount(page);
+    assert.equal(await textOf(page, "#deletion"), "");
+  }));
+
 test("signing out ends the session", () =>
   withAccount(async (page, { api, token }) => {
     await page.locator("#signout").click();

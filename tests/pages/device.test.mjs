@@ -7,11 +7,10 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import {
   base,
-  codeOf,
+  codeAfter,
   eventually,
   focusedId,
   launch,
-  mailTo,
   newMember,
   openAccount,
   randomEmail,
@@ -62,9 +61,11 @@ const poll = (curl, { device_code }, wanted) =>
 
 async function signInByCode(page, email) {
   await page.fill("#email", email);
-  await page.keyboard.press("Enter");
-  await step(page, "code");
-  await page.fill("#code", codeOf(await mailTo(email)));
+  const code = await codeAfter(email, async () => {
+    await page.keyboard.press("Enter");
+    await step(page, "code");
+  });
+  await page.fill("#code", code);
   await page.keyboard.press("Enter");
 }
 
@@ -86,7 +87,7 @@ test("a device is let in by somebody who had to sign in first", () =>
     const facts = await textOf(page, "#decide-facts");
     assert.match(facts, /macOS \(arm64\)/);
     assert.match(facts, /1\.4\.2/);
-    assert.match(facts, /127\.\d+\.\d+\.\d+/);
+    assert.match(facts, /127\.\d+\.\d+\.\d+, other than yours/);
     assert.match(await textOf(page, "#step-decide"), /Only approve if you started this yourself/);
     await poll(curl, login, "pending");
 
@@ -175,8 +176,13 @@ test("an IDE is let in through the browser that it opened, and taken back to", a
       redirect_uri: "http://127.0.0.1:9/callback",
     });
     await context.route("http://127.0.0.1:9/**", (route) => route.fulfill({ body: "back" }));
+    const told = [];
+    page.on("request", (request) => told.push(request.url()));
     await page.goto(login.login_url);
     await step(page, "decide");
+    assert.equal(page.url(), `${base}/ide`);
+    assert.match(await page.title(), /^Connect an IDE · /);
+    assert.match(await textOf(page, "#decide-title"), /Let this IDE use/);
     assert.equal(await page.isVisible("#decide-code"), false);
     assert.match(await textOf(page, "#decide-facts"), /Linux \(x64\).*127\.0\.0\.1:9/);
     const pending = await curl("/v1/auth/ide/token", { code: login.code, code_verifier: verifier });
@@ -186,6 +192,49 @@ test("an IDE is let in through the browser that it opened, and taken back to", a
     await page.waitForURL("http://127.0.0.1:9/callback*");
     const granted = await curl("/v1/auth/ide/token", { code: login.code, code_verifier: verifier });
     assert.equal(granted.user.email, email);
+    assert.ok(told.length > 5 && !told.some((url) => url.includes(login.code)), told.join("\n"));
+  });
+});
+
+test("the code of an IDE outlasts a sign-in on the way, in no address", () =>
+  visit(browser, {}, async (page) => {
+    const curl = client();
+    const login = await curl("/v1/auth/ide/start", { client_info: CLIENT });
+    const email = randomEmail("ide");
+    await page.goto(login.login_url);
+    await page.waitForURL("**/signin?next=ide&notice=device");
+    await signInByCode(page, email);
+    await step(page, "decide");
+    await page.click("#approve");
+    await page.getByRole("heading", { name: "Your IDE is connected" }).waitFor();
+    assert.equal((await curl("/v1/auth/ide/token", { code: login.code })).user.email, email);
+    await page.goto("/ide");
+    await page.getByRole("heading", { name: "This code was used already" }).waitFor();
+  }));
+
+test("a lost connection and an ended session lead back to the same code", async () => {
+  const { email, token } = await newMember();
+  await visit(browser, { token }, async (page, { api }) => {
+    const curl = client();
+    const login = await startDevice(curl);
+    await page.route("**/v1/auth/device/*", (route) => route.abort());
+    await page.goto(login.verification_uri_complete);
+    await page.getByText("cannot be reached").waitFor();
+    await page.unroute("**/v1/auth/device/*");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await step(page, "decide");
+    assert.equal((await page.title()).split(" · ").length, 2, "the brand stands there once");
+
+    await page.goto("/device");
+    await page.fill("#user-code", login.user_code);
+    await page.keyboard.press("Enter");
+    await step(page, "decide");
+    assert.equal((await api("POST", "/api/auth/signout", undefined, token)).status, 200);
+    await page.click("#approve");
+    await page.waitForURL("**/signin?next=device*notice=session-ended");
+    await signInByCode(page, email);
+    await step(page, "decide");
+    assert.equal(await textOf(page, "#decide-code"), login.user_code);
   });
 });
 

@@ -337,6 +337,15 @@ const STATES = [
       await page.getByRole("button", { name: "Try again" }).waitFor();
     },
   },
+  {
+    name: "account-leaving",
+    async as() {
+      const leaving = await newMember();
+      await new Visitor({ token: leaving.token }).post("/api/account/delete", {});
+      return leaving;
+    },
+    open: openAccount,
+  },
   { name: "account-guarded", as: () => guarded, open: openAccount },
   { name: "account-new", as: () => newcomer, open: openAccount },
   { name: "account", as: () => member, open: openAccount },

@@ -162,6 +162,48 @@ test("leaving before the recovery codes are kept asks first", async () => {
   });
 });
 
+test("a connection that is lost after the codes were kept leaves a way on", async () => {
+  const { token } = await newMember();
+  await visit(browser, { token }, async (page) => {
+    const app = await setUp(page);
+    await page.fill("#code", appCode(app));
+    await page.keyboard.press("Enter");
+    await step(page, "codes");
+    await page.route("**/2fa/status", (route) => route.abort());
+    await page.check("#kept");
+    await page.click("#codes-done");
+    await page.getByText("cannot be reached").waitFor();
+    await page.unroute("**/2fa/status");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await step(page, "on");
+  });
+});
+
+test("a new phone takes over, with new recovery codes", async () => {
+  const { token } = await newMember();
+  const old = await turnOnSecondFactor(token);
+  await visit(browser, { token }, async (page, visitor) => {
+    await openSettings(page, "on");
+    await page.click("#move");
+    await step(page, "setup");
+    await page.click("#cancel-setup");
+    await step(page, "on");
+    await page.click("#move");
+    await step(page, "setup");
+    const app = scan(await page.getAttribute("#qr", "src"));
+    assert.notEqual(app.secret.base32, old.app.secret.base32);
+    await page.fill("#code", appCode(app));
+    await page.keyboard.press("Enter");
+    await step(page, "codes");
+    const codes = await page.locator("#codes li").allTextContents();
+    assert.ok(codes.length === 10 && !codes.some((code) => old.recoveryCodes.includes(code)));
+    await page.check("#kept");
+    await page.click("#codes-done");
+    await step(page, "on");
+    assert.equal(await me(visitor, token), 200);
+  });
+});
+
 test("an account with a password turns it off with the password only", async () => {
   const { password, token } = await newPasswordMember();
   await turnOnSecondFactor(token);

@@ -564,6 +564,17 @@ test("a lost connection is told and the same step can be tried again", () =>
     await step(page, "code");
   }));
 
+test("a session that cannot be looked at says so on the step that is shown", () =>
+  visit(browser, { token: "session:whatever" }, async (page) => {
+    await page.route("**/api/account/me", (route) => route.abort());
+    await page.goto("/signin?step=password");
+    await page.getByText("cannot be reached").waitFor();
+    await page.unroute("**/api/account/me");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await step(page, "password");
+    await page.getByText("cannot be reached").waitFor({ state: "hidden" });
+  }));
+
 test("the whole sign-in works with the keyboard alone", () =>
   visit(browser, {}, async (page) => {
     const email = randomEmail("keys");
@@ -608,6 +619,53 @@ test("the whole sign-in works with the keyboard alone", () =>
     const start = order.findIndex((text) => expected[0].test(text));
     assert.ok(start >= 0, order.join(" | "));
     expected.forEach((pattern, i) => assert.match(order[start + i], pattern));
+  }));
+
+test("Back goes to the step before, and past a sign-in looks who is there", () =>
+  visit(browser, {}, async (page) => {
+    const email = randomEmail();
+    await page.goto("/signin");
+    await page.click("[data-to=password]");
+    await page.click("#step-password [data-to=signup]");
+    await page.fill("#signup-email", email);
+    await page.goBack();
+    await step(page, "password");
+    assert.equal(await page.inputValue("#password-email"), email);
+    await page.goBack();
+    await step(page, "email");
+    assert.equal(await page.inputValue("#email"), email);
+    assert.match(await page.title(), /^Sign in · /);
+    await page.click("#email-form [type=submit]");
+    await step(page, "code");
+    await page.goBack();
+    await step(page, "email");
+    await page.goForward();
+    await step(page, "code");
+    await page.fill("#code", codeOf(await mailTo(email)));
+    await page.click("#code-submit");
+    await step(page, "done");
+    await page.goBack();
+    await page.getByRole("heading", { name: "You are already signed in" }).waitFor();
+  }));
+
+test("a page that the browser kept is read anew: somebody may have signed out since", async () => {
+  const { token } = await newMember();
+  await visit(browser, { token }, async (page) => {
+    await page.goto("/account");
+    await page.locator("#account").waitFor();
+    await page.evaluate(() => localStorage.clear());
+    await page.evaluate(() =>
+      dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })),
+    );
+    await page.waitForURL("**/signin?next=account");
+  });
+});
+
+test("before the scripts are there, the card says so", () =>
+  visit(browser, {}, async (page) => {
+    await page.route("**/assets/signin.js", (route) => route.abort());
+    await page.goto("/signin");
+    await page.getByText("One moment.").first().waitFor();
   }));
 
 test("another tab that signs in takes this one along", () =>

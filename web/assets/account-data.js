@@ -4,7 +4,7 @@ import { api, send, token } from "./api.js";
 import { brand } from "./brand.js";
 import { saveAs } from "./one-time.js";
 import { sessionOver } from "./own-session.js";
-import { $, busy, failure, fieldError, notice, openDialog } from "./ui.js";
+import { $, busy, failure, fieldError, notice, openDialog, time } from "./ui.js";
 
 async function exportData() {
   notice($("#export-notice"), "");
@@ -46,6 +46,37 @@ async function deleteAccount(event) {
       location.replace("/signin?notice=account-deleted");
     } catch (cause) {
       failure($("#delete-notice"), cause, deleteAccount);
+    }
+  });
+}
+
+/** An account that waits for its deletion says so, and can be kept. */
+export async function loadDeletion() {
+  const box = $("#deletion");
+
+  try {
+    const { scheduledFor } = await api("GET", "/api/account/delete");
+    if (!scheduledFor) return notice(box, "");
+    const when = time(Date.parse(scheduledFor) / 1000, { withClock: false });
+    notice(box, "This account will be deleted on ", {
+      kind: "warn",
+      action: { label: "Keep the account", run: (event) => keep(event.currentTarget) },
+    });
+    return $("p", box).append(when, ".");
+  } catch (cause) {
+    if (cause.name !== "ApiError") throw cause;
+    return sessionOver(cause) || failure(box, cause, loadDeletion);
+  }
+}
+
+function keep(button) {
+  return busy(button, "Keeping it", async () => {
+    try {
+      await api("POST", "/api/account/delete/cancel");
+      notice($("#deletion"), "Your account stays. Everything is as it was.", { kind: "good" });
+      $("#account-title").focus();
+    } catch (cause) {
+      if (!sessionOver(cause)) failure($("#page-notice"), cause);
     }
   });
 }

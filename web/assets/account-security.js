@@ -8,12 +8,8 @@ const row = (title, badge, text, href, action) =>
     "div",
     { class: "stack-tight" },
     el("div", { class: "row" }, el("h3", {}, title), badge),
-    el(
-      "div",
-      { class: "row row-apart" },
-      el("p", { class: "hint" }, text),
-      el("a", { class: "button", href }, action),
-    ),
+    el("p", { class: "hint" }, text),
+    el("div", {}, el("a", { class: "button", href }, action)),
   );
 
 export async function loadSecurity() {
@@ -24,7 +20,7 @@ export async function loadSecurity() {
       "Second factor",
       el("span", { class: enabled ? "badge badge-good" : "badge" }, enabled ? "On" : "Off"),
       enabled
-        ? `Signing in asks for a code of your app. ${recoveryCodesLeft} recovery codes are left.`
+        ? `Signing in asks for a code of your app. Recovery codes left: ${recoveryCodesLeft}.`
         : "A code of an app on your phone guards the account too.",
       "/settings/account/2fa",
       enabled ? "Manage the second factor" : "Turn on a second factor",

@@ -2,7 +2,7 @@
 
 import { api, token } from "./api.js";
 import { $, applyBrand, failure } from "./ui.js";
-import { initData } from "./account-data.js";
+import { initData, loadDeletion } from "./account-data.js";
 import { initDevices, loadDevices } from "./account-devices.js";
 import { showPlan } from "./account-plan.js";
 import { initProfile, showProfile } from "./account-profile.js";
@@ -72,6 +72,7 @@ function start() {
   initData();
 
   showTogether([
+    loadDeletion(),
     fillCard("#plan", loadAccount),
     fillCard("#usage", loadUsage),
     fillCard("#spend", loadSpend),

@@ -74,6 +74,9 @@ export const token = {
   },
 };
 
+// Back may lead to a page that the browser kept as it was, for somebody who has signed out since.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+
 /** Sends one request and returns the Response of a 2xx answer. */
 export async function send(method, path, { body, auth = true, cache = "default" } = {}) {
   const headers = { Accept: "application/json" };

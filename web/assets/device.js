@@ -7,18 +7,17 @@ import { sessionOver, signOut, toSignIn } from "./own-session.js";
 import { $, applyBrand, busy, el, failure, fieldError, notice, setTitle, time } from "./ui.js";
 
 const LETTERS = 8;
-
-const query = new URLSearchParams(location.search);
+const IDE_CODE_KEY = "turnpike.ide-code";
 
 const DEVICE = {
   name: "device",
-  code: letters(query.get("code") ?? query.get("user_code") ?? ""),
+  title: "Connect a device",
   read: (code) => api("GET", `/v1/auth/device/${encodeURIComponent(code)}`),
   decide: (verb, user_code) => api("POST", `/v1/auth/device/${verb}`, { body: { user_code } }),
 };
 const IDE = {
   name: "IDE",
-  code: query.get("code") ?? "",
+  title: "Connect an IDE",
   read: (code) => api("POST", "/v1/auth/ide/describe", { body: { code } }),
   decide: (verb, code) => api("POST", `/v1/auth/ide/${verb}`, { body: { code } }),
 };
@@ -47,10 +46,31 @@ const OVER = {
 const NOBODY_WAITS =
   "No device waits with this code. Is it as your device shows it, and not older than ten minutes?";
 
-let code = kind.code;
+let code = kind === IDE ? ideCode() : typedCode();
 
 function letters(text) {
   return text.toUpperCase().replace(/[^A-Z]/g, "");
+}
+
+function typedCode() {
+  const query = new URLSearchParams(location.search);
+  return letters(query.get("code") ?? query.get("user_code") ?? "");
+}
+
+/*
+ * Once it is approved, the code of an IDE is worth a token to whoever has it. So it comes in the
+ * fragment, which no server sees, and leaves the address at once; this tab keeps it while somebody
+ * signs in first.
+ */
+function ideCode() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (given) history.replaceState(null, "", location.pathname);
+  try {
+    if (given) sessionStorage.setItem(IDE_CODE_KEY, given);
+    return given ?? sessionStorage.getItem(IDE_CODE_KEY) ?? "";
+  } catch {
+    return given ?? "";
+  }
 }
 
 const dashed = (text) => (text.length > 4 ? `${text.slice(0, 4)}-${text.slice(4)}` : text);
@@ -98,6 +118,8 @@ function submitCode(event) {
     askForCode("The code has eight letters, such as ABCD-EFGH.");
     return undefined;
   }
+  // In the address it outlasts a reload, and a sign-in on the way.
+  history.replaceState(null, "", `/device?user_code=${dashed(code)}`);
   return busy($("#enter-form [type=submit]"), "Looking", () => read($("#enter-notice"), submitCode));
 }
 
@@ -130,7 +152,7 @@ function describe(me, login) {
   $("#decide-facts").replaceChildren(
     fact("It says it is", platform ? platformName(platform) : "nothing about itself"),
     ...(version ? [fact("Version", version)] : []),
-    fact("From the address", login.ip),
+    fact("From the address", `${login.ip}, ${login.same_address ? "the same as" : "other than"} yours`),
     ...(login.redirect_uri ? [fact("Goes back to", login.redirect_uri)] : []),
     fact("Asked", time(Date.parse(login.created_at) / 1000)),
   );
@@ -162,6 +184,7 @@ async function decide(button, verb) {
 
 function wire() {
   $("#enter-form").addEventListener("submit", submitCode);
+  addEventListener("hashchange", () => location.hash.startsWith("#code=") && location.reload());
   for (const verb of ["approve", "deny"])
     $(`#${verb}`).addEventListener("click", (event) => decide(event.currentTarget, verb));
   $("#other-account").addEventListener("click", (event) => {
@@ -170,13 +193,16 @@ function wire() {
   });
 }
 
-function start() {
-  applyBrand();
-  wire();
+function goOn() {
   if (!token.get()) toSignIn("device");
   else if (kind === IDE && !code) over("missing");
-  else if (kind === IDE || code.length === LETTERS) read($("#reading-notice"), start);
+  else if (kind === IDE || code.length === LETTERS) read($("#reading-notice"), goOn);
   else askForCode();
 }
 
-start();
+applyBrand();
+setTitle(kind.title);
+for (const node of document.querySelectorAll("[data-title]")) node.textContent = kind.title;
+for (const node of document.querySelectorAll("[data-name]")) node.textContent = kind.name;
+wire();
+goOn();

@@ -68,13 +68,13 @@ function showState() {
 
 /* ---- on ---- */
 
-function setUp() {
+function setUp(button, box) {
   if (!status.fresh && !status.hasPassword) {
-    signInAgain($("#off-notice"));
+    signInAgain(box);
     return undefined;
   }
-  return busy($("#turn-on"), "Making a key", async () => {
-    notice($("#off-notice"), "");
+  return busy(button, "Making a key", async () => {
+    notice(box, "");
     notice($("#off-news"), "");
     try {
       const answer = await api("POST", "/api/account/2fa/setup");
@@ -88,7 +88,7 @@ function setUp() {
       notice($("#setup-notice"), "");
       show("setup");
     } catch (cause) {
-      refused(cause, $("#off-notice"), setUp);
+      refused(cause, box, () => setUp(button, box));
     }
   });
 }
@@ -161,6 +161,7 @@ function codesKept() {
   removeEventListener("beforeunload", holdOn);
   codes = [];
   $("#codes").replaceChildren();
+  show("reading");
   read();
 }
 
@@ -199,12 +200,13 @@ function start() {
   }
   fields.off = passwordField($("#password"));
   fields.on = passwordField($("#present-password"));
-  $("#turn-on").addEventListener("click", setUp);
+  $("#turn-on").addEventListener("click", () => setUp($("#turn-on"), $("#off-notice")));
+  $("#move").addEventListener("click", () => setUp($("#move"), $("#move-notice")));
   $("#setup-form").addEventListener("submit", enable);
   $("#code").addEventListener("input", (event) => tidyDigits(event.target));
   $("#cancel-setup").addEventListener("click", () => {
     forgetKey();
-    show("off");
+    showState();
   });
   $("#copy-secret").addEventListener("click", () =>
     copyText(secret, $("#secret"), $("#secret-news")),

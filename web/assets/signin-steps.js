@@ -4,6 +4,7 @@ import { link } from "./signin-link.js";
 import { $, setTitle } from "./ui.js";
 
 const STEPS = {
+  opening: "Sign in",
   email: "Sign in",
   code: "Check your mail",
   password: "Sign in with a password",
@@ -19,12 +20,23 @@ const STEPS = {
 /** The address that was typed in one step stands in the next one too. */
 export const person = { email: link.email };
 
+// Back and forward lead through these; the others stand for something that has happened.
+const WAYS = ["email", "code", "password", "signup", "forgot", "sent"];
+
+let shown = null;
+
+export const isWay = (step) => WAYS.includes(step);
+
 export function show(step) {
+  const isNext = isWay(shown) && isWay(step);
+
+  if (history.state?.step !== step) history[isNext ? "pushState" : "replaceState"]({ step }, "");
+  shown = step;
   for (const name of Object.keys(STEPS)) $(`#step-${name}`).hidden = name !== step;
   setTitle(STEPS[step]);
 }
 
-export const isShown = (step) => !$(`#step-${step}`).hidden;
+export const isShown = (step) => shown === step;
 
 /** What a sign-in says about the browser it is for. */
 export function thisDevice() {

@@ -6,7 +6,7 @@ import { done } from "./signin-done.js";
 import { askSecondFactor, initSecondFactor } from "./signin-factor.js";
 import { LINK_USED, link, oauth } from "./signin-link.js";
 import { initPassword, showPasswordStep } from "./signin-password.js";
-import { isShown, person, show, thisDevice } from "./signin-steps.js";
+import { isShown, isWay, person, show, thisDevice } from "./signin-steps.js";
 import { $, applyBrand, busy, failure, notice } from "./ui.js";
 
 // Keys come from the address, hence Maps: an object would know "constructor" too.
@@ -129,7 +129,7 @@ async function showCurrentSession() {
       return;
     }
     showFirstStep();
-    if (cause.status !== 401) failure($("#email-notice"), cause, showCurrentSession);
+    if (cause.status !== 401) failure($(`#${link.step}-notice`), cause, showCurrentSession);
     return;
   }
   if (next && link.from === "web") {
@@ -144,6 +144,23 @@ function showFirstStep() {
   if (link.step === "email") showEmailStep();
   else showPasswordStep(link.step);
   notice($(`#${link.step}-notice`), NOTICES.get(link.notice), { kind: "info" });
+}
+
+function showWay(step) {
+  if (step === "email") {
+    showEmailStep();
+  } else if (step === "code" || step === "sent") {
+    show(step);
+    $(`#${step}-title`).focus();
+  } else {
+    showPasswordStep(step);
+  }
+}
+
+// Past a sign-in the page has to look again who is there.
+function returnTo(step) {
+  if (isWay(step) && !token.get()) showWay(step);
+  else location.reload();
 }
 
 // What is signed in here hands a fresh sign-in on to the IDE; after a while that takes a new one.
@@ -174,12 +191,11 @@ function wire() {
   });
   oauth.prepareLinks(document.querySelectorAll("[data-provider]"), link);
   $("#finish").addEventListener("click", () => busy($("#finish"), "Signing in", exchange));
-  for (const button of document.querySelectorAll("[data-to]")) {
-    const step = button.dataset.to;
-    button.addEventListener("click", () =>
-      step === "email" ? showEmailStep() : showPasswordStep(step),
-    );
-  }
+  for (const button of document.querySelectorAll("[data-to]"))
+    button.addEventListener("click", () => showWay(button.dataset.to));
+  addEventListener("popstate", ({ state }) => {
+    if (state && !isShown(state.step)) returnTo(state.step);
+  });
   token.onChangeElsewhere((value) => {
     if (value && !isShown("done") && link.from === "web") showCurrentSession();
     if (!value && (isShown("done") || isShown("factor"))) signedOut();

@@ -27,12 +27,14 @@ test("asked for with the password, carried out after 30 days, called off before"
 
   const again = await someone.post(DELETE, { password: PASSWORD });
   assert.deepEqual(again.body, asked.body);
+  assert.deepEqual((await someone.get(DELETE)).body, { scheduledFor: asked.body.scheduledFor });
   assert.equal((await someone.get("/api/account/export", { check: false })).body.account.deletionScheduledFor, asked.body.scheduledFor);
 
   const cancelled = await someone.post(CANCEL);
   assert.equal(cancelled.status, 200, cancelled.text);
   assert.deepEqual(cancelled.body, { ok: true });
   assert.equal(await dueOf(someone), null);
+  assert.deepEqual((await someone.get(DELETE)).body, { scheduledFor: null });
   assert.match((await mailTo(someone.email, { newerThan: mail.id })).subject, /stays/);
   assert.deepEqual((await someone.post(CANCEL)).body, { ok: true });
   assert.deepEqual((await eventsOf(someone.userId)).map(([event]) => event), ["deletion_asked", "exported", "deletion_cancelled"]);
@@ -100,5 +102,7 @@ test("another site, nobody, and a pending second factor are refused", async () =
     assert.equal(pending.status, 403);
     assert.equal(pending.body.category, "mfa_required");
   }
+  assert.equal((await someone.get(DELETE)).status, 403);
+  assert.equal((await someone.get(DELETE, { headers: { Cookie: "" } })).status, 401);
   assert.equal(await dueOf(someone), null);
 });

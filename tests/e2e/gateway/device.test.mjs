@@ -78,10 +78,12 @@ describe("a login", () => {
     const view = await look(person.token, login.user_code);
     assert.equal(view.status, 200);
     const { created_at, expires_at, ip, ...rest } = view.body;
-    assert.deepEqual(rest, { status: "pending", client_info: { platform: "linux-x64", version: "1.2.3" } });
+    assert.deepEqual(rest, { status: "pending", client_info: { platform: "linux-x64", version: "1.2.3" }, same_address: false });
     assert.match(created_at, ISO);
     assert.equal(Date.parse(expires_at) - Date.parse(created_at), 600000);
     assert.match(ip, /^127\./, "where it is");
+    const beside = await new Visitor({ token: person.token, address: ip }).get(`/v1/auth/device/${login.user_code}`);
+    assert.equal(beside.body.same_address, true);
 
     const typed = ` ${login.user_code.toLowerCase().replace("-", " . ")}7 `;
     const approved = await as(person.token, "approve", { user_code: typed });

@@ -32,12 +32,12 @@ test("waits, is looked at, approved, and exchanged for a token once", async () =
   const person = await signIn();
   const { code, login_url, expires_in, ...more } = await start({ client_info: { platform: "darwin-arm64", version: "2.0" } });
   assert.match(code, /^[A-Za-z0-9_-]{43}$/);
-  assert.deepEqual([login_url, expires_in, more], [`${URL_BASE}/ide?code=${code}`, 300, {}]);
+  assert.deepEqual([login_url, expires_in, more], [`${URL_BASE}/ide#code=${code}`, 300, {}]);
   assert.deepEqual(await sql(`SELECT state, (expires_at_us - created_at_us) DIV 1000000 FROM ide_login WHERE ${row(code)}`), [["pending", "300"]]);
   says(await ide("token", { code }), "authorization_pending", "not yet");
   const view = await as(person.token, "describe", { code });
   const { created_at, expires_at, ip, ...rest } = view.body;
-  assert.deepEqual(rest, { status: "pending", client_info: { platform: "darwin-arm64", version: "2.0" } });
+  assert.deepEqual(rest, { status: "pending", client_info: { platform: "darwin-arm64", version: "2.0" }, same_address: false });
   assert.ok(Date.parse(expires_at) - Date.parse(created_at) === 300000 && ip.startsWith("127."));
   assert.deepEqual((await as(person.token, "approve", { code })).body, { ok: true, status: "approved" });
   const { status, body } = await ide("token", { code });

@@ -110,3 +110,13 @@ test("signing out others ends sessions and browsers; IDE tokens stay", async () 
   assert.deepEqual((await list(person)).map((c) => c.kind).sort(), ["ide", "session"]);
   assert.equal((await new Visitor({ token }).get("/v1/account/me")).status, 200);
 });
+
+test("signing out others takes back what was approved and not picked up yet (F-39)", async () => {
+  const person = await signIn(), auth = (path, body, options) => new Visitor(options).post(`/v1/auth/${path}`, body);
+  const device = (await auth("device/start")).body, ide = (await auth("ide/start")).body;
+  assert.equal((await auth("device/approve", { user_code: device.user_code }, person)).status, 200);
+  assert.equal((await auth("ide/approve", { code: ide.code }, person)).status, 200);
+  assert.equal((await person.post("/api/auth/signout-others")).status, 200);
+  assert.equal((await auth("device/poll", { device_code: device.device_code })).body.status, "expired");
+  assert.equal((await auth("ide/token", { code: ide.code })).body.code, "invalid_grant");
+});
