@@ -59,3 +59,15 @@ test("whoever is named by a public id is found as by the address", async () => {
     assert.deepEqual([nobody.status, nobody.stderr], [70, "There is no account usr_nobody.\n"]);
   }
 });
+
+test("doctor tells of mail that nobody delivers", async () => {
+  const id = `out_${randomEmail("x").slice(2, 14)}`, now = Date.now() * 1000, day = 86400e6;
+  await sql(`INSERT INTO outbox (public_id, kind, payload, next_at_us, created_at_us) VALUES ('${id}', 'mail', '{}', ${now + day}, ${now - 1000 * day})`);
+  try {
+    const { status, stdout } = await turnpike(["doctor"]);
+    assert.equal(status, 70);
+    assert.match(stdout, /FAULT {2}outbox: \d+ waiting, the oldest for 864000\d\d s\n +`turnpike outbox list` shows why; if nothing was tried: \.\/tools\/up/);
+  } finally {
+    await sql(`DELETE FROM outbox WHERE public_id = '${id}'`);
+  }
+});
