@@ -89,7 +89,8 @@ static int end_stream(struct answering *a, int rc)
 			info->gateway_code != NULL ? info->gateway_code : info->code,
 			a->r->request_id);
 	}
-	return send_frames(a) < 0 ? 0 : 0; /* who has left will not read it */
+	(void)send_frames(a); /* who has left will not read it */
+	return 0;
 }
 
 static int end_body(struct answering *a)
