@@ -3,7 +3,6 @@
  * resort. */
 #include "fim.h"
 
-#include "../core/str.h"
 #include "dialects.h"
 #include "openai.h"
 #include "put.h"

@@ -1,6 +1,5 @@
 /* The export's pages of what the gateway keeps: tokens of the IDE, which are named and never shown,
  * and feedback. */
-#include "../../fcgi/core/clock.h"
 #include "../../fcgi/http/request.h"
 #include "export.h"
 
