@@ -6,7 +6,6 @@
 
 #include "../fcgi/core/clock.h"
 #include "../fcgi/core/log.h"
-#include "../fcgi/core/metrics.h"
 #include "../fcgi/core/str.h"
 #include "call_budget.h"
 #include "upstream_verdict.h"

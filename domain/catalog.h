@@ -104,8 +104,6 @@ bool catalog_parse(struct arena *arena, const struct options *options, const cha
 void catalog_set_effective(struct catalog_file *file, i64 at_s);
 /* For catalog_parse(): what the schemas cannot say, of a file that fits them (catalog_check.c). */
 void catalog_check(const struct catalog_file *file, struct catalog_faults *faults);
-/* Sets what the file leaves out (catalog_file.c). */
-void catalog_set_defaults(struct catalog_file *file);
 
 /* A version as the file that it was loaded from; also the rows of its plans and top-ups. */
 int catalog_fetch(struct db *db, u64 catalog_id, struct catalog_file *ret);

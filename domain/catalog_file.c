@@ -160,7 +160,8 @@ static void model_defaults(struct catalog_file_model *m)
 	}
 }
 
-void catalog_set_defaults(struct catalog_file *file)
+/* Sets what the file leaves out. */
+static void set_defaults(struct catalog_file *file)
 {
 	for (size_t i = 0; i < file->n_plans; i++)
 		default_bool(&file->plans[i].listed, true);
@@ -274,7 +275,7 @@ bool catalog_parse(struct arena *arena, const struct options *options, const cha
 		bind(doc, ret, ret_faults);
 	if (ret_faults->n > 0)
 		return false;
-	catalog_set_defaults(ret);
+	set_defaults(ret);
 	catalog_check(ret, ret_faults);
 	struct sha256 hash = sha256(full.data, full.length);
 	memcpy(ret->checksum, &hash, sizeof(hash));

@@ -1,4 +1,4 @@
-/* What turnpike-jobs does: delivery of the outbox, pruning, probes. */
+/* What turnpike-jobs does: delivery of the outbox, the ledger's sweep, pruning, probes. */
 #include "../fcgi/jobs/jobs.h"
 
 #include <string.h>

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "../fcgi/core/crypto.h"
-#include "../fcgi/core/str.h"
 #include "common_password.h"
 #include "hash_slots.h"
 #include "stored_hash.h"

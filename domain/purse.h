@@ -45,7 +45,4 @@ void purse_priced(struct call_record *r);
 /* The call is over, and was priced. It is settled soon; the record is no longer ours. */
 void purse_finish(struct call_record *r);
 
-/* Calls under way, those to be settled, and leases, for the metrics and health. */
-void purses_counts(size_t *ret_calls, size_t *ret_unsettled, size_t *ret_leases);
-
 #endif

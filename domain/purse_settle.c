@@ -180,27 +180,18 @@ void *purse_settler(void *arg)
 	return NULL;
 }
 
+/* Calls under way, those to be settled, and leases. */
 static void set_gauges(void)
 {
-	size_t n_calls, n_unsettled, n_leases;
-
-	purses_counts(&n_calls, &n_unsettled, &n_leases);
-	metrics_set(METRIC_AI_CALLS, (i64)n_calls);
-	metrics_set(METRIC_AI_UNSETTLED, (i64)n_unsettled);
-	metrics_set(METRIC_AI_LEASES, (i64)n_leases);
+	pthread_mutex_lock(&purses.lock);
+	metrics_set(METRIC_AI_CALLS, (i64)purses.n_calls);
+	metrics_set(METRIC_AI_UNSETTLED, (i64)purses.n_unsettled);
+	metrics_set(METRIC_AI_LEASES, (i64)(LEASES_MAX - purses.n_free_purses));
+	pthread_mutex_unlock(&purses.lock);
 }
 
 void purses_tick(struct db *db)
 {
 	set_gauges();
 	settle_orphans(db, purses.dir);
-}
-
-void purses_counts(size_t *ret_calls, size_t *ret_unsettled, size_t *ret_leases)
-{
-	pthread_mutex_lock(&purses.lock);
-	*ret_calls = purses.n_calls;
-	*ret_unsettled = purses.n_unsettled;
-	*ret_leases = LEASES_MAX - purses.n_free_purses;
-	pthread_mutex_unlock(&purses.lock);
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../fcgi/core/clock.h"
 #include "../fcgi/core/crypto.h"
 #include "../fcgi/core/str.h"
 #include "../fcgi/limit/limits.h"

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../fcgi/core/buf.h"
 #include "../fcgi/core/clock.h"
 #include "../fcgi/core/crypto.h"
 #include "../fcgi/core/str.h"
@@ -211,6 +210,15 @@ static int use_code_apply(struct db *db, void *arg)
 		w->device, w->now_us, w->result);
 }
 
+/* An account that another request makes for the same address at this moment is there once it has
+ * said so. */
+static int tx_with_person(struct db *db, int (*body)(struct db *db, void *arg), void *arg)
+{
+	int rc = db_tx(db, body, arg);
+
+	return rc == SQL_CONFLICT ? db_tx(db, body, arg) : rc;
+}
+
 int signin_with_code(struct db *db, const struct options *options, const char *email,
 	const char *code, const struct session_device *device, i64 now_us,
 	struct signin_result *ret)
@@ -218,7 +226,7 @@ int signin_with_code(struct db *db, const struct options *options, const char *e
 	struct use_code w = {options, email, code, device, now_us, false, ret};
 
 	/* A wrong try must stay counted, so it commits too; the answer is decided afterwards. */
-	TRY(db_tx(db, use_code_apply, &w));
+	TRY(tx_with_person(db, use_code_apply, &w));
 	return w.is_right ? 0 : fail(db->fail, E_INVALID_CODE, NULL);
 }
 
@@ -360,7 +368,7 @@ int signin_with_identity(struct db *db, const struct signin_identity *who, i64 n
 {
 	struct identity w = {who, now_us, NULL, false};
 
-	TRY(db_tx(db, identity_apply, &w));
+	TRY(tx_with_person(db, identity_apply, &w));
 	*ret_handoff = w.handoff;
 	*ret_mfa_first = w.mfa_first;
 	return 0;

@@ -2,7 +2,6 @@
  * One thread per connection; everything a client can grow is bounded. */
 #include "tools/smtp_sink.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
@@ -18,6 +17,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tools/loopback.h"
 
 enum { THREAD_STACK_BYTES = 512 * 1024, END_WAIT_S = 5 };
 
@@ -46,37 +47,6 @@ static int usage(void)
 	      "make it answer 451, answer 550, wait 3 s, and hang up.\n",
 		stderr);
 	return 2;
-}
-
-/* Listens on a loopback address, and on no other. */
-static int listen_on(const char *text, char ret_name[64])
-{
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t length = sizeof(address);
-	char host[32];
-	unsigned port;
-	int is_on = 1, n = 0;
-
-	if (sscanf(text, "%31[0-9.]:%5u%n", host, &port, &n) != 2 || text[n] != '\0' ||
-		port > 65535 || inet_pton(AF_INET, host, &address.sin_addr) != 1 ||
-		ntohl(address.sin_addr.s_addr) >> 24 != 127) {
-		fprintf(stderr, "turnpike-smtp-sink: --listen takes 127.0.0.1:PORT, not %s\n",
-			text);
-		return -1;
-	}
-	address.sin_port = htons((uint16_t)port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &is_on, sizeof(is_on));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-		listen(fd, SINK_CONNECTIONS_MAX) != 0 ||
-		getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
-		fprintf(stderr, "turnpike-smtp-sink: %s: %s\n", text, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	snprintf(ret_name, 64, "%s:%u", host, ntohs(address.sin_port));
-	return fd;
 }
 
 static void *serve(void *arg)
@@ -245,7 +215,8 @@ int main(int argc, char **argv)
 	if (!read_arguments(argc, argv, &server.sink, &listen_text))
 		return usage();
 	int signals = catch_signals();
-	int listener = listen_on(listen_text, name);
+	int listener =
+		loopback_listen("turnpike-smtp-sink", listen_text, SINK_CONNECTIONS_MAX, name);
 	if (listener < 0)
 		return 1;
 	if (!store_open(server.sink.dir)) {

@@ -170,9 +170,13 @@ mariadb_start() {
 	mariadb_config >"$STATE/mysql.cnf"
 	if [[ ! -d $STATE/mysql ]]; then
 		rm -rf "$STATE/mysql.new"
-		mariadb-install-db --no-defaults --datadir="$STATE/mysql.new" --skip-test-db --skip-name-resolve \
-			--auth-root-authentication-method=normal --user="$(id -un)" >>"$LOG" 2>&1 ||
-			{ tail_of "$LOG" 8 && fail "mariadb-install-db failed" "the lines above say why (log: $LOG)"; }
+		# A folder of its own: a MariaDB that starts removes what others have in a shared one.
+		TMPDIR=$STATE/tmp mariadb-install-db --no-defaults --datadir="$STATE/mysql.new" --skip-test-db \
+			--skip-name-resolve --auth-root-authentication-method=normal --user="$(id -un)" >>"$LOG" 2>&1 || {
+			grep -h ERROR "$LOG" >"$STATE/log/reasons.log" || : # what comes behind is advice of a general kind
+			tail_of "$STATE/log/reasons.log" 5
+			fail "mariadb-install-db failed" "the lines above say why (log: $LOG)"
+		}
 		mv "$STATE/mysql.new" "$STATE/mysql"
 		NOTE='new'
 	fi

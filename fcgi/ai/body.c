@@ -94,7 +94,7 @@ struct opt_bool body_bool(
 	return (struct opt_bool){value != NULL, value != NULL && json_object_get_boolean(value)};
 }
 
-struct opt_i64 body_i64(
+static struct opt_i64 body_i64(
 	struct body *b, struct json_object *object, const struct place *at, const char *name)
 {
 	struct json_object *value = body_member(b, object, at, name, json_type_int, OPTIONAL);

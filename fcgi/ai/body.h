@@ -36,8 +36,6 @@ const char *body_text(struct body *b, struct json_object *object, const struct p
 	const char *name, enum need need);
 struct opt_bool body_bool(
 	struct body *b, struct json_object *object, const struct place *at, const char *name);
-struct opt_i64 body_i64(
-	struct body *b, struct json_object *object, const struct place *at, const char *name);
 /* A text that is one of the words; the word's number, -1 when it is absent or a fault. */
 int body_word(struct body *b, struct json_object *object, const struct place *at, const char *name,
 	enum need need, const char *const *words, size_t n_words);

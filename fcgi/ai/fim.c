@@ -3,7 +3,6 @@
  * resort. */
 #include "fim.h"
 
-#include "../core/str.h"
 #include "dialects.h"
 #include "openai.h"
 #include "put.h"
@@ -32,7 +31,8 @@ static void call_end(struct arena *a, struct buf *b, const char *path, const str
 	openai_headers(a, m, fim->is_stream, key, ret);
 }
 
-const char *fim_prefix_with_context(struct arena *a, const struct fim *fim, const char *mark)
+/* The prefix with the context's files in front of it: how a file begins is "<mark>PATH\n". */
+static const char *prefix_with_context(struct arena *a, const struct fim *fim, const char *mark)
 {
 	struct buf b;
 
@@ -60,7 +60,7 @@ static int write_openai(struct arena *a, const struct fim *fim, const struct ups
 	struct buf b;
 
 	if (m->fim_template == NULL)
-		prompt.text = fim_prefix_with_context(a, fim, "#");
+		prompt.text = prefix_with_context(a, fim, "#");
 	else if (!fim_prompt_make(a, fim, m->fim_template, &prompt))
 		return fail_cause(
 			fail, E_INTERNAL, "no template of prompts is called %s", m->fim_template);
@@ -88,7 +88,7 @@ static int write_mistral(struct arena *a, const struct fim *fim, const struct up
 	buf_init(&b, a, fim_bytes(fim));
 	buf_str(&b, "{\"model\":");
 	buf_json(&b, m->name);
-	put_text(&b, "prompt", fim_prefix_with_context(a, fim, "+++++ "));
+	put_text(&b, "prompt", prefix_with_context(a, fim, "+++++ "));
 	if (fim->suffix[0] != '\0')
 		put_text(&b, "suffix", fim->suffix);
 	put_i64(&b, "max_tokens", upstream_max_tokens(&fim->sampling, m));

@@ -20,7 +20,4 @@ struct fim_prompt {
 bool fim_prompt_make(
 	struct arena *a, const struct fim *fim, const char *template, struct fim_prompt *ret);
 
-/* The prefix with the context's files in front of it: how a file begins is "<mark>PATH\n". */
-const char *fim_prefix_with_context(struct arena *a, const struct fim *fim, const char *mark);
-
 #endif

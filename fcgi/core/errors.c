@@ -55,16 +55,6 @@ static void extra_add(struct fail *f, struct fail_extra extra)
 		f->extra[f->n_extra++] = extra;
 }
 
-void fail_no_retry(struct fail *f)
-{
-	f->no_retry = true;
-}
-
-void fail_number(struct fail *f, const char *name, i64 number)
-{
-	extra_add(f, (struct fail_extra){.name = name, .number = number});
-}
-
 void fail_decimal(struct fail *f, const char *name, i64 number, int decimals)
 {
 	extra_add(f, (struct fail_extra){.name = name, .number = number, .decimals = decimals});

@@ -48,7 +48,7 @@ struct fail {
 	const char *detail; /* for the client; NULL: the table's text */
 	const char *cause;  /* for the log only */
 	i64 retry_after_s;  /* 0: none */
-	bool no_retry;	    /* a repetition would be charged again, or is useless */
+	bool no_retry;	    /* x-should-retry: false; a repetition would be charged again */
 	struct fail_extra extra[FAIL_EXTRAS_MAX];
 	size_t n_extra;
 	const char *path; /* stands before the fields of faults ("models[2]."); NULL: names alone */
@@ -65,9 +65,6 @@ int fail_cause(struct fail *f, enum error code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* As fail() with Retry-After. */
 int fail_later(struct fail *f, enum error code, i64 retry_after_s);
-/* The client is told not to repeat the request by itself (x-should-retry: false). */
-void fail_no_retry(struct fail *f);
-void fail_number(struct fail *f, const char *name, i64 number);
 /* number / 10^decimals, without trailing zeros: 546, 2 is 5.46. */
 void fail_decimal(struct fail *f, const char *name, i64 number, int decimals);
 void fail_text(struct fail *f, const char *name, const char *text);

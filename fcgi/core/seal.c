@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "crypto.h"
-#include "str.h"
 
 /* Layout 1 is the one without associated data, which never was written here. */
 enum { LAYOUT = 2, IV_BYTES = 12, TAG_BYTES = 16, KEY_TEXT_MAX = 44 };

@@ -54,7 +54,6 @@ bool conn_command(struct db_conn *conn, const char *sql, struct trouble *ret);
 /* Opens a session with our settings; timeout_s 0: a statement may take for ever. */
 MYSQL *conn_open(const struct options *options, i64 timeout_s, struct trouble *ret);
 
-enum sql_fault fault_of(unsigned number);
 /* Fills *ret; texts of errors that quote the values of a row are left out: they may be secrets. */
 void trouble_set(struct trouble *ret, unsigned number, const char *text);
 

@@ -43,7 +43,7 @@ static const unsigned quoting[] = {
 	ER_INVALID_CHARACTER_STRING,
 };
 
-enum sql_fault fault_of(unsigned number)
+static enum sql_fault fault_of(unsigned number)
 {
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
 		if (faults[i].number == number)

@@ -17,3 +17,17 @@ void dialect_message(const struct fail *fail, struct buf *out)
 			buf_printf(out, " %lld", (long long)f->limit);
 	}
 }
+
+void dialect_extras(const struct fail *fail, struct buf *out)
+{
+	for (size_t i = 0; i < fail->n_extra; i++) {
+		const struct fail_extra *e = &fail->extra[i];
+		buf_char(out, ',');
+		buf_json(out, e->name);
+		buf_char(out, ':');
+		if (e->text != NULL)
+			buf_json(out, e->text);
+		else
+			buf_decimal(out, e->number, e->decimals);
+	}
+}

@@ -49,5 +49,7 @@ int dialect_status(const struct dialect *dialect, enum error code);
 /* The sentence for people: the detail where there is one, else the table's text; faults are listed.
  */
 void dialect_message(const struct fail *fail, struct buf *out);
+/* What the handler added, as further members: ,"name":value ... */
+void dialect_extras(const struct fail *fail, struct buf *out);
 
 #endif

@@ -87,20 +87,6 @@ static void put_details(const struct fail *fail, struct buf *out)
 		buf_char(out, ']');
 }
 
-static void put_extras(const struct fail *fail, struct buf *out)
-{
-	for (size_t i = 0; i < fail->n_extra; i++) {
-		const struct fail_extra *e = &fail->extra[i];
-		buf_char(out, ',');
-		buf_json(out, e->name);
-		buf_char(out, ':');
-		if (e->text != NULL)
-			buf_json(out, e->text);
-		else
-			buf_decimal(out, e->number, e->decimals);
-	}
-}
-
 static void put_request_id(const struct dialect_form *form, struct buf *out)
 {
 	if (form->request_id == NULL)
@@ -117,7 +103,7 @@ static void render_openai(const struct fail *fail, const struct dialect_form *fo
 	buf_json(out, text_of(fail));
 	buf_printf(out, ",\"type\":\"%s\",\"code\":\"%s\",\"param\":null", type_of(info->status),
 		code_of(info));
-	put_extras(fail, out);
+	dialect_extras(fail, out);
 	put_details(fail, out);
 	put_request_id(form, out);
 	buf_str(out, "}}\n");
@@ -132,7 +118,7 @@ static void render(const struct fail *fail, const struct dialect_form *form, str
 	buf_str(out, "{\"error\":");
 	buf_json(out, text_of(fail));
 	buf_printf(out, ",\"code\":\"%s\"", code_of(&error_table[fail->code]));
-	put_extras(fail, out);
+	dialect_extras(fail, out);
 	put_details(fail, out);
 	put_request_id(form, out);
 	buf_str(out, "}\n");

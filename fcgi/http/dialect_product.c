@@ -25,16 +25,7 @@ static void render(const struct fail *fail, const struct dialect_form *form, str
 	buf_json(out, message.data);
 	if (fail->retry_after_s > 0)
 		buf_printf(out, ",\"retry_after\":%lld", (long long)fail->retry_after_s);
-	for (size_t i = 0; i < fail->n_extra; i++) {
-		const struct fail_extra *e = &fail->extra[i];
-		buf_char(out, ',');
-		buf_json(out, e->name);
-		buf_char(out, ':');
-		if (e->text != NULL)
-			buf_json(out, e->text);
-		else
-			buf_decimal(out, e->number, e->decimals);
-	}
+	dialect_extras(fail, out);
 	for (size_t i = 0; i < fail->n_fault; i++) {
 		buf_str(out, i == 0 ? ",\"faults\":[" : ",");
 		put_fault(&fail->fault[i], out);

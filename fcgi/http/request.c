@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "../core/str.h"
-#include "../net/client.h"
 #include "json.h"
 
 enum { PATH_MAX_BYTES = 1024, HEADERS_MAX = 256 };
@@ -333,9 +332,4 @@ int req_bind(struct req *r)
 	int body = bind_body(r);
 	int first = path != 0 ? path : query != 0 ? query : body;
 	return first != 0 ? fail(r->fail, (enum error)first, NULL) : 0;
-}
-
-bool req_client_gone(const struct req *r)
-{
-	return client_gone(r->client_fd);
 }

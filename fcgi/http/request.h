@@ -117,7 +117,5 @@ int req_bind_raw(struct req *r);
 /* Path, query and body into r->in by r->route->in; all faults noted. 0 or the error of the first.
  */
 int req_bind(struct req *r);
-/* Whether the client has gone (its connection to us was closed). For handlers that wait. */
-bool req_client_gone(const struct req *r);
 
 #endif

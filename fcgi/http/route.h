@@ -22,18 +22,18 @@ enum pool { POOL_CORE, POOL_AUTH, POOL_AI, POOL_TAB, POOL_OPS, POOL_SANDBOX, POO
 extern const char *const pool_names[POOL_MAX];
 
 enum route_flags {
-	IDEMPOTENT = 1,	 /* honours Idempotency-Key */
-	PUBLIC_CORS = 2, /* any origin may read it */
-	STREAM = 4,	 /* nginx must not buffer the answer */
-	OPERATOR = 16,	 /* nginx lets only listed addresses in */
-	HIDDEN = 8,	 /* not in `turnpike routes` nor in the OpenAPI document */
-	PAGE = 64,	 /* asked for by a browser: failures are pages, too */
-	REST = 128,	 /* its last parameter takes all that is left of the path, slashes too */
-	FORM = 32,	 /* the body is application/x-www-form-urlencoded */
-	RAW_BODY = 256,	 /* the handler reads the body itself; `in` describes it */
-	FORM_OR_JSON = 1024, /* the body is a form when it says so, else JSON */
-	MAY_BE_NULL = 2048,  /* the handler may answer with the JSON text null */
-	MFA_EXEMPT = 512,    /* open to a credential whose second factor is pending */
+	IDEMPOTENT = 1,	    /* honours Idempotency-Key */
+	PUBLIC_CORS = 2,    /* any origin may read it */
+	STREAM = 4,	    /* nginx must not buffer the answer */
+	HIDDEN = 8,	    /* not in `turnpike routes` nor in the OpenAPI document */
+	OPERATOR = 16,	    /* nginx lets only listed addresses in */
+	PAGE = 32,	    /* asked for by a browser: failures are pages, too */
+	REST = 64,	    /* its last parameter takes all that is left of the path, slashes too */
+	FORM = 128,	    /* the body is application/x-www-form-urlencoded */
+	FORM_OR_JSON = 256, /* the body is a form when it says so, else JSON */
+	RAW_BODY = 512,	    /* the handler reads the body itself; `in` describes it */
+	MAY_BE_NULL = 1024, /* the handler may answer with the JSON text null */
+	MFA_EXEMPT = 2048,  /* open to a credential whose second factor is pending */
 };
 
 enum { ROUTE_PARAMS_MAX = 4, ROUTE_ERRORS_MAX = 6, BODY_DEFAULT_BYTES = 64 * 1024 };

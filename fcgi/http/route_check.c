@@ -7,14 +7,14 @@
 #include "../core/str.h"
 #include "route.h"
 
-/* Whether two table paths match the same requests as far as their shape goes: parameters equal
- * anything. */
-static bool same_shape(const char *a, const char *b)
+/* Whether two table paths are the same, segment by segment: a parameter equals any other, and a
+ * literal segment, too, when `literals` says so. */
+static bool paths_meet(const char *a, const char *b, bool literals)
 {
 	for (;;) {
 		size_t n = strcspn(a, "/"), m = strcspn(b, "/");
-		bool param = a[0] == '{' && b[0] == '{';
-		if (!param && (n != m || strncmp(a, b, n) != 0))
+		bool is_param = literals ? a[0] == '{' || b[0] == '{' : a[0] == '{' && b[0] == '{';
+		if (!is_param && (n != m || strncmp(a, b, n) != 0))
 			return false;
 		if (a[n] != b[m])
 			return false;
@@ -25,23 +25,16 @@ static bool same_shape(const char *a, const char *b)
 	}
 }
 
+static bool same_shape(const char *a, const char *b)
+{
+	return paths_meet(a, b, false);
+}
+
 /* Whether some path matches both, though their shapes differ: which of them answers would depend on
  * the order of the tables. A literal path is looked up first and may be in the way of nobody. */
 static bool overlap(const char *a, const char *b)
 {
-	if (strchr(a, '{') == NULL || strchr(b, '{') == NULL)
-		return false;
-	for (;;) {
-		size_t n = strcspn(a, "/"), m = strcspn(b, "/");
-		if (a[0] != '{' && b[0] != '{' && (n != m || strncmp(a, b, n) != 0))
-			return false;
-		if (a[n] != b[m])
-			return false;
-		if (a[n] == '\0')
-			return true;
-		a += n + 1;
-		b += m + 1;
-	}
+	return strchr(a, '{') != NULL && strchr(b, '{') != NULL && paths_meet(a, b, true);
 }
 
 static bool has_prefix(const struct family *family, const char *path)

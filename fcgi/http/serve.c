@@ -1,7 +1,6 @@
 /* The path of a request, and nothing else. Every stage continues or fails the request. */
 #include "serve.h"
 
-#include "../core/clock.h"
 #include "../core/log.h"
 #include "../limit/limit.h"
 #include "idem.h"

@@ -27,8 +27,8 @@ struct job {
 	int (*run)(struct job_context *c, bool *ret_again);
 };
 
-/* Ends with a NULL name. Each runs in one process at a time (a named lock of the database holds the
- * others back), except those that lock their rows themselves. */
+/* Ends with a NULL name. Every turnpike-jobs runs all of them: a job locks the rows it works on, or
+ * holds a named lock of the database, or does no harm when it is done twice. */
 extern const struct job jobs[];
 
 #endif

@@ -1,5 +1,5 @@
-/* turnpike-jobs: runs the table of jobs, a thread for each lane, until SIGTERM.
- * Several of these may run on several hosts: jobs lock the rows they work on. */
+/* turnpike-jobs: runs the table of jobs, a thread for each lane, until SIGTERM. Several of these
+ * may run on several hosts (jobs.h). */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

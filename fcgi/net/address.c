@@ -87,7 +87,7 @@ bool net_address_is_public(const struct sockaddr *address)
 	return false;
 }
 
-bool net_address_is_loopback(const struct sockaddr *address)
+static bool is_loopback(const struct sockaddr *address)
 {
 	if (address->sa_family == AF_INET) {
 		struct sockaddr_in v4;
@@ -110,7 +110,7 @@ bool net_address_allowed(enum lane_policy policy, const struct sockaddr *address
 	case LANE_PUBLIC:
 		return net_address_is_public(address);
 	case LANE_LOOPBACK:
-		return net_address_is_loopback(address);
+		return is_loopback(address);
 	case LANE_POLICY_MAX:
 		break;
 	}

@@ -89,7 +89,6 @@ void lane_return(struct lane *lane);
 /* Instead of lane_return(): its state is not known. */
 void lane_discard(struct lane *lane);
 
-bool net_address_is_loopback(const struct sockaddr *address);
 bool net_address_allowed(enum lane_policy policy, const struct sockaddr *address);
 
 #endif

@@ -17,8 +17,8 @@ void net_free(struct net *net);
  * too.
  */
 void net_forget(struct net *net);
-/* Closes the connections that no call used for so long. Those of 30 s are closed by later calls
- * anyway; a process without calls does it by its tick. */
+/* Closes the connections that no call used for so long; worker/tick.c does it, since later calls
+ * close one each at the most. */
 void net_sweep(i64 idle_us);
 /* From now on calls are given up when the client behind fd leaves (0: nobody waits for them). */
 void net_set_client(struct net *net, int fd);

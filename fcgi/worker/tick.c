@@ -8,13 +8,16 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "../core/clock.h"
 #include "../http/request.h"
+#include "../net/net.h"
 
 enum {
 	ARENA_CEILING_BYTES = 32 * 1024 * 1024,
 	PERIOD_MS = 1000,
 	STACK_BYTES = 256 * 1024,
-	TRIM_PERIODS = 10
+	TIDY_PERIODS = 10,
+	IDLE_CONNECTION_S = 30
 };
 
 struct tick {
@@ -54,8 +57,10 @@ static void *tick_main(void *arg)
 	sem_post(&t->first_done);
 	for (unsigned n = 1; poll(&stop, 1, PERIOD_MS) == 0; n++) {
 		run_ticks(t->worker, &arena);
-		if (n % TRIM_PERIODS == 0)
-			malloc_trim(0); /* what many large requests at once have needed */
+		if (n % TIDY_PERIODS != 0)
+			continue;
+		net_sweep(S_TO_US(IDLE_CONNECTION_S));
+		malloc_trim(0); /* what many large requests at once have needed */
 	}
 	arena_free(&arena);
 	return NULL;

@@ -1,7 +1,6 @@
 /* The routes of Auth.js that scripts and its browser functions use (account.md section 2.2). */
 #include <string.h>
 
-#include "../../domain/password.h"
 #include "../../domain/password_signin.h"
 #include "../../domain/web_session.h"
 #include "../../fcgi/core/clock.h"

@@ -7,7 +7,6 @@
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/request.h"
-#include "../../fcgi/http/response.h"
 #include "gateway.h"
 
 struct gateway_plan_limits {

@@ -2,7 +2,6 @@
  * client's dialect and a governed call. */
 #include "../../domain/ai_call.h"
 #include "../../fcgi/core/clock.h"
-#include "../../fcgi/core/str.h"
 #include "../../fcgi/http/request.h"
 #include "../../fcgi/http/response.h"
 #include "gateway.h"

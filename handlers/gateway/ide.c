@@ -5,7 +5,6 @@
 
 #include "../../domain/signin.h"
 #include "../../fcgi/core/clock.h"
-#include "../../fcgi/core/str.h"
 #include "../../fcgi/http/request.h"
 #include "login.h"
 

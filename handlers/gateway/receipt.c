@@ -2,7 +2,6 @@
 #include "../../domain/receipt.h"
 
 #include "../../fcgi/core/clock.h"
-#include "../../fcgi/core/str.h"
 #include "../../fcgi/http/request.h"
 #include "gateway.h"
 

@@ -4,7 +4,6 @@
 
 #include "../../domain/oauth.h"
 #include "../../domain/signin.h"
-#include "../../fcgi/core/clock.h"
 #include "../../fcgi/core/log.h"
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/request.h"

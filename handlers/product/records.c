@@ -1,6 +1,5 @@
 /* Orders and devices (product.md section 3). */
 #include "../../fcgi/core/clock.h"
-#include "../../fcgi/core/log.h"
 #include "../../fcgi/http/request.h"
 #include "product.h"
 

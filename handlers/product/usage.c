@@ -1,9 +1,7 @@
 /* Usage that the IDE reports, and the daily cap (product.md section 4). */
 #include "../../domain/usage.h"
 
-#include "../../fcgi/core/clock.h"
 #include "../../fcgi/http/request.h"
-#include "../../fcgi/http/response.h"
 #include "product.h"
 
 enum { BATCH_MAX = 100, TOKENS_MAX = 1000000000, COST_MAX_MICRO = 1000000000 };

@@ -91,12 +91,8 @@ INSERT INTO users (public_id, created_at_us) VALUES (?, ?);
 UPDATE users SET email = ?, email_verified_at_us = ? WHERE user_id = ? AND email IS NULL AND deleted_at_us IS NULL;
 
 -- user_suspend :exec
--- in:  suspended_at_us i64?, email str(254)
-UPDATE users SET suspended_at_us = ? WHERE email = ?;
-
--- user_suspend_id :exec
--- in:  suspended_at_us i64?, public_id str(28)
-UPDATE users SET suspended_at_us = ? WHERE public_id = ?;
+-- in:  suspended_at_us i64?, user_id u64
+UPDATE users SET suspended_at_us = ? WHERE user_id = ?;
 
 -- telemetry_insert :exec
 -- All events of a report, as a JSON array of {"name", "at_us", "props"}; props are JSON text.

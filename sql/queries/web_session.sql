@@ -23,13 +23,6 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 -- in:  last_seen_at_us i64, ip str(45), web_session_id u64, was_seen_at_us i64
 UPDATE web_session SET last_seen_at_us = ?, ip = ? WHERE web_session_id = ? AND last_seen_at_us = ?;
 
--- web_session_list :many
--- The live ones of a user, the most recent first.
--- in:  user_id u64, now_us i64, idle_since_us i64
--- out: public_id str(28), ip str(45), user_agent str(200)?, auth_at_us i64, last_seen_at_us i64, expires_at_us i64
-SELECT public_id, ip, user_agent, auth_at_us, last_seen_at_us, expires_at_us FROM web_session
-WHERE user_id = ? AND expires_at_us > ? AND last_seen_at_us > ? ORDER BY last_seen_at_us DESC, web_session_id DESC LIMIT 200;
-
 -- web_session_revoke :exec
 -- in:  public_id str(28), user_id u64
 DELETE FROM web_session WHERE public_id = ? AND user_id = ?;

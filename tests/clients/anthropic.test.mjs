@@ -7,7 +7,7 @@ import { eventually, ownStack } from "../e2e/support.mjs";
 import { Gateway, cost, words } from "../e2e/gateway/ai.mjs";
 import { ideToken } from "../e2e/gateway/support.mjs";
 
-const PORT = Number(process.env.TURNPIKE_PORT ?? 8080) + 20;
+const PORT = Number(process.env.TURNPIKE_PORT ?? 8080) + 40;
 const AI_LIMIT = 100, AI_WINDOW_S = 2;
 const model = "claude-sonnet-4-6";
 const talk = (directive, more) => ({ model, max_tokens: 1000, messages: [{ role: "user", content: `go [[sandbox: ${directive}]]` }], ...more });

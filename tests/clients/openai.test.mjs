@@ -7,7 +7,7 @@ import OpenAI from "openai";
 import { eventually, ownStack, turnpike } from "../e2e/support.mjs";
 import { CATALOG, Gateway, chat, cost, credits, withModel, words } from "../e2e/gateway/ai.mjs";
 
-const PORT = Number(process.env.TURNPIKE_PORT ?? 8080) + 16;
+const PORT = Number(process.env.TURNPIKE_PORT ?? 8080) + 36;
 const AI_LIMIT = 100, AI_WINDOW_S = 2;
 
 const catalog = structuredClone(CATALOG);

@@ -87,7 +87,7 @@ test("adjusting takes what there is, never more", async () => {
     await refused(/\S/, ...change("grant", cents));
   }
   await refused(/--micro/, "grant", "--user", person.email, "--cents", "1", "--micro", "1", "--reason", "x");
-  await refused(/no user/, "grant", "--user", "nobody@example.org", "--cents", "1", "--reason", "x");
+  await refused(/no account/, "grant", "--user", "nobody@example.org", "--cents", "1", "--reason", "x");
   await refused(/usage/, "grant", "--user", person.email, "--cents", "1");
   await refused(/no entry/, "explain", "--user", person.email, "--entry", "1.1");
   assert.equal((await person.me()).topup_balance_cents, 357);

@@ -149,3 +149,11 @@ test("state folders that cannot work are refused before anything is touched", ()
   for (const { reason, fix, ...env } of cases) fails(stack.up(env), reason, fix);
   assert.deepEqual(fs.readdirSync(foreign), ["thesis.txt"]);
 });
+
+test("a disk that is nearly full is told before anything is written", () => {
+  const bin = path.join(stack.folder, "stubs"), state = path.join(stack.folder, "full");
+  fs.mkdirSync(bin);
+  fs.writeFileSync(path.join(bin, "df"), "#!/bin/sh\necho Avail; echo 5120\n", { mode: 0o755 });
+  fails(stack.up({ PATH: `${bin}:${process.env.PATH}`, TURNPIKE_STATE: state }), /has only 5 MiB free; 1024 are needed/, /TURNPIKE_STATE/);
+  assert.deepEqual(fs.readdirSync(state), []);
+});

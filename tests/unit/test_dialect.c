@@ -66,7 +66,7 @@ static void test_lists_are_bounded(void **state)
 	for (int i = 0; i < 2 * FAULTS_MAX; i++)
 		fail_fault_limit(&f, "x", "min", 1);
 	for (int i = 0; i < 2 * FAIL_EXTRAS_MAX; i++) {
-		fail_number(&f, "n", i);
+		fail_decimal(&f, "n", i, 0);
 		fail_text(&f, "t", "x");
 	}
 	assert_int_equal(f.n_fault, FAULTS_MAX);
@@ -110,7 +110,7 @@ static void make_timeout(struct fail *f)
 
 static void make_extras(struct fail *f)
 {
-	fail_number(f, "balance_cents", -150);
+	fail_decimal(f, "balance_cents", -150, 0);
 	fail_text(f, "plan", "pro\"");
 	fail(f, E_INSUFFICIENT_BALANCE, NULL);
 }

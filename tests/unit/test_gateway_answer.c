@@ -106,7 +106,7 @@ static void make_detail(struct fail *f)
 
 static void make_charged(struct fail *f)
 {
-	fail_no_retry(f);
+	f->no_retry = true;
 	fail(f, E_TIMEOUT, NULL);
 }
 

@@ -1,15 +1,12 @@
 /* turnpike-sandbox-ai: plays the providers of models on loopback, for development, tests and
  * benchmarks. One thread around libevent; what it answers is programmed by the request (plan.h). */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "../loopback.h"
 #include "conn.h"
 
 enum { BACKLOG = 4096 };
@@ -25,37 +22,6 @@ static int usage(void)
 	      "ready says which.\n",
 		stderr);
 	return 2;
-}
-
-/* Listens on a loopback address, and on no other. */
-static int listen_on(const char *text, char ret_name[64])
-{
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t length = sizeof(address);
-	char host[32];
-	unsigned port;
-	int is_on = 1, n = 0;
-
-	if (sscanf(text, "%31[0-9.]:%5u%n", host, &port, &n) != 2 || text[n] != '\0' ||
-		port > 65535 || inet_pton(AF_INET, host, &address.sin_addr) != 1 ||
-		ntohl(address.sin_addr.s_addr) >> 24 != 127) {
-		fprintf(stderr, "turnpike-sandbox-ai: --listen takes 127.0.0.1:PORT, not %s\n",
-			text);
-		return -1;
-	}
-	address.sin_port = htons((uint16_t)port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &is_on, sizeof(is_on));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-		listen(fd, BACKLOG) != 0 ||
-		getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
-		fprintf(stderr, "turnpike-sandbox-ai: %s: %s\n", text, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	snprintf(ret_name, 64, "%s:%u", host, ntohs(address.sin_port));
-	return fd;
 }
 
 static void on_signal(evutil_socket_t number, short what, void *events)
@@ -96,7 +62,7 @@ int main(int argc, char **argv)
 		return usage();
 	signal(SIGPIPE, SIG_IGN);
 	allow_many_files();
-	int fd = listen_on(argv[2], name);
+	int fd = loopback_listen("turnpike-sandbox-ai", argv[2], BACKLOG, name);
 	if (fd < 0)
 		return 1;
 	server.served = served_new();

@@ -1,7 +1,6 @@
 /* turnpike audit: the record of security events, for operators. */
 #include "../../domain/audit.h"
 #include "../../fcgi/core/clock.h"
-#include "../../fcgi/core/email.h"
 #include "../../fcgi/core/str.h"
 #include "gen/sql.h"
 #include "turnpike.h"
@@ -154,28 +153,6 @@ static int follow(struct command_context *c, const struct question *q, u64 last)
 	}
 }
 
-static int find_user(struct command_context *c, const char *who, u64 *ret)
-{
-	const char *email = mail_address_normal(&c->arena, who);
-	struct user_by_public_id_row by_id;
-	struct user_by_email_row by_email;
-	int rc;
-
-	if (email != NULL) {
-		rc = sql_user_by_email(&c->db, email, &by_email);
-		*ret = by_email.user_id;
-	} else {
-		rc = sql_user_by_public_id(&c->db, who, &by_id);
-		*ret = by_id.user_id;
-	}
-	if (rc == 0)
-		return EXIT_FINE;
-	if (rc != SQL_NONE)
-		return command_failed(c, "The user could not be looked up");
-	fprintf(stderr, "There is no account %s.\n", who);
-	return EXIT_FAILED;
-}
-
 static bool event_exists(const char *name)
 {
 	for (size_t i = 0; i < AUDIT_MAX; i++)
@@ -185,24 +162,6 @@ static bool event_exists(const char *name)
 	for (size_t i = 0; i < AUDIT_MAX; i++)
 		fprintf(stderr, "  %-20s  %s\n", audit_table[i].name, audit_table[i].text);
 	return false;
-}
-
-/* Every word of the line belongs to an option. */
-static bool words_fit(int argc, char **argv)
-{
-	static const char *const with_value[] = {"--user", "--event", "--since", "--limit"};
-
-	for (int i = 1; i < argc; i++) {
-		bool takes_value = false;
-		for (size_t j = 0; j < ARRAY_LEN(with_value); j++)
-			takes_value = takes_value || str_equal(argv[i], with_value[j]);
-		if (takes_value && ++i >= argc)
-			return false;
-		if (!takes_value && !str_equal(argv[i], "--json") &&
-			!str_equal(argv[i], "--follow"))
-			return false;
-	}
-	return true;
 }
 
 int command_audit(struct command_context *c, int argc, char **argv)
@@ -216,15 +175,14 @@ int command_audit(struct command_context *c, int argc, char **argv)
 	struct audit_last_row last;
 	i64 since_s = 0;
 
-	if (!words_fit(argc, argv) || (since != NULL && !read_time(since, &since_s)) ||
+	if ((since != NULL && !read_time(since, &since_s)) ||
 		(limit != NULL &&
 			(!str_to_i64(limit, &q.limit) || q.limit < 0 || q.limit > LIMIT_MAX_ROWS)))
-		return command_usage("audit [--user EMAIL|ID] [--event NAME] [--since TIME] "
-				     "[--limit N] [--json] [--follow]");
+		return command_usage(c);
 	if (q.event != NULL && !event_exists(q.event))
 		return EXIT_USAGE;
 	q.since_us = S_TO_US(since_s);
-	int status = who != NULL ? find_user(c, who, &q.user_id) : EXIT_FINE;
+	int status = who != NULL ? command_find_user(c, who, &q.user_id) : EXIT_FINE;
 	if (status != EXIT_FINE)
 		return status;
 	if (sql_audit_last(&c->db, &last) != 0)

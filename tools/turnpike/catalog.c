@@ -187,5 +187,5 @@ int command_catalog(struct command_context *c, int argc, char **argv)
 	}
 	if (argc >= 3 && str_equal(argv[1], "load"))
 		return load(c, argv[2], effective_at, has_flag(argc, argv, "--dry-run"));
-	return command_usage("catalog load FILE [--dry-run] [--effective TIME] | catalog show");
+	return command_usage(c);
 }

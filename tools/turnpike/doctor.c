@@ -1,5 +1,4 @@
-/* turnpike doctor: looks at everything an installation needs, and says what to do about what is
- * wrong. */
+/* turnpike doctor: looks at what an installation needs, and says what to do about what is wrong. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,7 +15,7 @@
 #include "gen/sql.h"
 #include "turnpike.h"
 
-enum { FREE_MIN_MIB = 512 };
+enum { FREE_MIN_MIB = 512, OUTBOX_WAIT_S = 120 };
 
 struct findings {
 	int good, bad;
@@ -85,6 +84,34 @@ static void check_state_dir(struct command_context *c, struct findings *f)
 		good(f, "state folder", dir);
 }
 
+/* Systemd's in production, tools/up's where the sandbox runs. */
+static const char *start_hint(struct command_context *c, const char *unit)
+{
+	return c->options.sandbox ? "./tools/up"
+				  : arena_printf(&c->arena, "systemctl start turnpike-%s", unit);
+}
+
+static void check_outbox(
+	struct command_context *c, struct findings *f, const struct outbox_counts_row *outbox)
+{
+	i64 waited_s = (clock_now_us() - outbox->oldest_at_us) / US_PER_S;
+
+	if (outbox->dead > 0)
+		bad(f, "outbox",
+			arena_printf(&c->arena, "%lld rows were given up", (long long)outbox->dead),
+			"turnpike outbox list dead");
+	if (outbox->pending > 0 && waited_s > OUTBOX_WAIT_S)
+		bad(f, "outbox",
+			arena_printf(&c->arena, "%lld waiting, the oldest for %lld s",
+				(long long)outbox->pending, (long long)waited_s),
+			arena_printf(&c->arena,
+				"`turnpike outbox list` shows why; if nothing was tried: %s",
+				start_hint(c, "jobs.service")));
+	else if (outbox->dead == 0)
+		good(f, "outbox",
+			arena_printf(&c->arena, "%lld waiting", (long long)outbox->pending));
+}
+
 static void check_database(struct command_context *c, struct findings *f)
 {
 	struct outbox_counts_row outbox;
@@ -101,13 +128,7 @@ static void check_database(struct command_context *c, struct findings *f)
 		return;
 	}
 	good(f, "tables", "");
-	if (outbox.dead > 0)
-		bad(f, "outbox",
-			arena_printf(&c->arena, "%lld rows were given up", (long long)outbox.dead),
-			"turnpike outbox list dead");
-	else
-		good(f, "outbox",
-			arena_printf(&c->arena, "%lld waiting", (long long)outbox.pending));
+	check_outbox(c, f, &outbox);
 	if (sql_catalog_current(&c->db, clock_now_us(), &catalog) == SQL_NONE)
 		bad(f, "catalog", "nothing is sold", "turnpike catalog load FILE");
 }
@@ -135,8 +156,8 @@ static void check_pools(struct command_context *c, struct findings *f)
 		else
 			bad(f, arena_printf(&c->arena, "pool %s", pool_names[pool]),
 				"its socket does not answer",
-				arena_printf(&c->arena, "systemctl start turnpike-%s.socket",
-					pool_names[pool]));
+				start_hint(
+					c, arena_printf(&c->arena, "%s.socket", pool_names[pool])));
 	}
 }
 
@@ -150,6 +171,6 @@ int command_doctor(struct command_context *c, int argc, char **argv)
 	check_state_dir(c, &f);
 	check_database(c, &f);
 	check_pools(c, &f);
-	printf("%d fine, %d faults\n", f.good, f.bad);
+	printf("%d fine, %d %s\n", f.good, f.bad, f.bad == 1 ? "fault" : "faults");
 	return f.bad == 0 ? EXIT_FINE : EXIT_FAILED;
 }

@@ -4,33 +4,16 @@
 #include <string.h>
 
 #include "../../fcgi/core/clock.h"
-#include "../../fcgi/core/email.h"
 #include "../../fcgi/core/str.h"
 #include "turnpike.h"
-
-static const char usage[] = "ide-token create --user EMAIL [--name TEXT]\n"
-			    "     ide-token list --user EMAIL\n"
-			    "     ide-token revoke TOKEN|ID";
 
 enum { NAME_CHARS_MAX = 80 };
 
 static int find_user(struct command_context *c, int argc, char **argv, u64 *ret_user_id)
 {
-	const char *text = argument(argc, argv, "--user", NULL);
-	const char *email = text != NULL ? mail_address_normal(&c->arena, text) : NULL;
-	struct user_by_email_row row;
+	const char *who = argument(argc, argv, "--user", NULL);
 
-	if (email == NULL)
-		return command_usage(usage);
-	int rc = sql_user_by_email(&c->db, email, &row);
-	if (rc == SQL_NONE) {
-		fprintf(stderr, "Nobody has the address %s.\n", email);
-		return EXIT_FAILED;
-	}
-	if (rc != 0)
-		return command_failed(c, "The user could not be looked up");
-	*ret_user_id = row.user_id;
-	return EXIT_FINE;
+	return who != NULL ? command_find_user(c, who, ret_user_id) : command_usage(c);
 }
 
 static int create(struct command_context *c, int argc, char **argv)
@@ -43,7 +26,7 @@ static int create(struct command_context *c, int argc, char **argv)
 	if (status != EXIT_FINE)
 		return status;
 	if (name != NULL && (!utf8_valid(name, strlen(name)) || utf8_count(name) > NAME_CHARS_MAX))
-		return command_usage(usage);
+		return command_usage(c);
 	if (ide_token_mint(&c->db, user_id, name, (struct opt_i64){true, clock_now_us()},
 		    clock_now_us(), &token) != 0)
 		return command_failed(c, "The token could not be made");
@@ -92,5 +75,5 @@ int command_ide_token(struct command_context *c, int argc, char **argv)
 		return list(c, argc, argv);
 	if (argc == 3 && str_equal(argv[1], "revoke"))
 		return revoke(c, argv[2]);
-	return command_usage(usage);
+	return command_usage(c);
 }

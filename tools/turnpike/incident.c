@@ -7,15 +7,6 @@
 #include "gen/sql.h"
 #include "turnpike.h"
 
-static const char usage[] =
-	"incident open --title TEXT --component worker|anthropic_proxy|stripe|discord\n"
-	"         --severity minor|major|critical --body TEXT\n"
-	"     incident update ID --status investigating|identified|monitoring --body TEXT\n"
-	"     incident resolve ID --body TEXT\n"
-	"     incident pin COMPONENT ok|degraded|down\n"
-	"     incident unpin COMPONENT\n"
-	"     incident list";
-
 static bool is_one_of(const char *word, const char *const *words, size_t n)
 {
 	for (size_t i = 0; word != NULL && i < n; i++)
@@ -39,7 +30,7 @@ static int open_incident(struct command_context *c, int argc, char **argv)
 
 	if (title == NULL || body == NULL || !is_component(component) ||
 		!is_one_of(severity, severities, ARRAY_LEN(severities)))
-		return command_usage(usage);
+		return command_usage(c);
 	if (incident_open(&c->db, title, component, severity, body, clock_now_us(), &id) != 0)
 		return command_failed(c, "The incident could not be opened");
 	printf("%s\n", id);
@@ -54,7 +45,7 @@ static int change_incident(struct command_context *c, int argc, char **argv)
 	const char *body = argument(argc, argv, "--body", NULL);
 
 	if (body == NULL || (!resolve && !is_one_of(status, statuses, ARRAY_LEN(statuses))))
-		return command_usage(usage);
+		return command_usage(c);
 	if (incident_change(&c->db, argv[2], status, body, clock_now_us()) != 0)
 		return command_failed(c, "The incident was not changed");
 	puts("Done.");
@@ -65,7 +56,7 @@ static int pin(struct command_context *c, const char *component, const char *sta
 {
 	if (!is_component(component) ||
 		(state != NULL && !is_one_of(state, status_names, ARRAY_LEN(status_names))))
-		return command_usage(usage);
+		return command_usage(c);
 	int rc = state != NULL ? sql_pin_set(&c->db, component, state, NULL)
 			       : sql_pin_clear(&c->db, component, NULL);
 	if (rc != 0)
@@ -100,5 +91,5 @@ int command_incident(struct command_context *c, int argc, char **argv)
 		return pin(c, argv[2], argv[3]);
 	if (argc == 3 && str_equal(argv[1], "unpin"))
 		return pin(c, argv[2], NULL);
-	return command_usage(usage);
+	return command_usage(c);
 }

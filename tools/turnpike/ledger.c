@@ -8,7 +8,6 @@
 #include "../../domain/ledger_verify.h"
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/core/crypto.h"
-#include "../../fcgi/core/email.h"
 #include "../../fcgi/core/str.h"
 #include "gen/sql.h"
 #include "turnpike.h"
@@ -16,16 +15,6 @@
 enum { ROWS_MAX = 10000, ROWS_DEFAULT = 50, DAYS_MAX = 3660, DAYS_DEFAULT = 30 };
 
 #define DAY_US S_TO_US(86400)
-
-static const char usage[] =
-	"ledger verify\n"
-	"     ledger grant     --user EMAIL --cents N --reason TEXT [--key KEY]\n"
-	"     ledger adjust    --user EMAIL --cents [-]N --reason TEXT [--key KEY]\n"
-	"     ledger refund    --user EMAIL --reason TEXT [--cents N] [--hold HOLD] [--key KEY]\n"
-	"     ledger allowance --user EMAIL --cents N --reason TEXT [--days N] [--key KEY]\n"
-	"     ledger balance   --user EMAIL\n"
-	"     ledger explain   --user EMAIL [--entry ID] [--rows N]\n"
-	"--micro N instead of --cents N: in micro-dollars, of which a cent has 10000.";
 
 static int verify(struct command_context *c)
 {
@@ -46,23 +35,11 @@ static int verify(struct command_context *c)
 	return EXIT_FINE;
 }
 
-static bool find_user(struct command_context *c, int argc, char **argv, u64 *ret)
+static int find_user(struct command_context *c, int argc, char **argv, u64 *ret_user_id)
 {
-	const char *given = argument(argc, argv, "--user", NULL);
-	const char *email = given != NULL ? mail_address_normal(&c->arena, given) : NULL;
-	struct user_by_email_row row;
+	const char *who = argument(argc, argv, "--user", NULL);
 
-	if (email == NULL) {
-		fprintf(stderr, "--user needs the e-mail address of a user.\n");
-		return false;
-	}
-	int rc = sql_user_by_email(&c->db, email, &row);
-	if (rc == SQL_NONE)
-		fprintf(stderr, "There is no user %s.\n", email);
-	else if (rc != 0)
-		command_failed(c, "The user could not be looked up");
-	*ret = row.user_id;
-	return rc == 0;
+	return who != NULL ? command_find_user(c, who, ret_user_id) : command_usage(c);
 }
 
 /* "12.3456": cents with the parts that a micro-dollar is of one. */
@@ -147,9 +124,10 @@ static int change(struct command_context *c, int argc, char **argv)
 		(!amount.has && hold_id == NULL) ||
 		(days != NULL && (!str_equal(verb, "allowance") || !str_to_i64(days, &n_days) ||
 					 n_days < 1 || n_days > DAYS_MAX)))
-		return command_usage(usage);
-	if (!find_user(c, argc, argv, &what.user_id))
-		return EXIT_USAGE;
+		return command_usage(c);
+	int status = find_user(c, argc, argv, &what.user_id);
+	if (status != EXIT_FINE)
+		return status;
 	what.amount = amount.value;
 	what.cause = (struct ledger_cause){
 		.key = arena_printf(&c->arena, "operator:%s", key),
@@ -169,9 +147,10 @@ static int balance(struct command_context *c, int argc, char **argv)
 	struct ledger_lots_row *lot;
 	size_t n;
 	u64 user_id;
+	int status = find_user(c, argc, argv, &user_id);
 
-	if (!find_user(c, argc, argv, &user_id))
-		return EXIT_USAGE;
+	if (status != EXIT_FINE)
+		return status;
 	if (ledger_balance_get(&c->db, user_id, &b) != 0 ||
 		sql_ledger_lots(&c->db, user_id, &lot, &n) != 0)
 		return command_failed(c, "The balance could not be read");
@@ -256,9 +235,10 @@ static int explain(struct command_context *c, int argc, char **argv)
 
 	if ((entry != NULL && !read_entry(entry, &in)) ||
 		(rows != NULL && (!str_to_i64(rows, &in.n) || in.n < 1 || in.n > ROWS_MAX)))
-		return command_usage(usage);
-	if (!find_user(c, argc, argv, &in.user_id))
-		return EXIT_USAGE;
+		return command_usage(c);
+	int status = find_user(c, argc, argv, &in.user_id);
+	if (status != EXIT_FINE)
+		return status;
 	if (sql_ledger_statement(&c->db, &in, &row, &n) != 0)
 		return command_failed(c, "The entries could not be read");
 	if (n == 0 && entry != NULL) {
@@ -294,5 +274,5 @@ int command_ledger(struct command_context *c, int argc, char **argv)
 		return balance(c, argc, argv);
 	if (str_equal(verb, "explain"))
 		return explain(c, argc, argv);
-	return command_usage(usage);
+	return command_usage(c);
 }

@@ -19,43 +19,71 @@
 
 enum { ARENA_CEILING_BYTES = 512 * 1024 * 1024 };
 
-/* need_config false: works without turnpike.conf. */
-static const struct command {
-	const char *name;
-	int (*run)(struct command_context *c, int argc, char **argv);
-	bool need_config;
-	const char *text;
-} commands[] = {
-	{"audit", command_audit, true,
-		"audit [--user EMAIL|ID] [--event NAME] [--since TIME] [--limit N] [--json] "
-		"[--follow]: who signed in, and the like"},
-	{"catalog", command_catalog, true,
-		"catalog load FILE [--dry-run] [--effective TIME] | show: what is sold"},
-	{"doctor", command_doctor, true,
-		"doctor: check this installation; every fault with its fix"},
-	{"ide-token", command_ide_token, true,
-		"ide-token create|list --user EMAIL | revoke TOKEN: tokens of the IDE"},
-	{"incident", command_incident, true,
-		"incident open|update|resolve|pin|unpin|list: the status page"},
-	{"ledger", command_ledger, true,
-		"ledger verify|grant|adjust|refund|balance|explain: the books, and users' credit"},
-	{"migrate", command_migrate, true,
-		"migrate [--dry-run] [--dir DIR]: bring the database up to date"},
-	{"nginx", command_nginx, true,
-		"nginx --out DIR: write the generated part of nginx's configuration"},
-	{"openapi", command_openapi, true, "openapi: print the OpenAPI document"},
-	{"options", command_options, false,
-		"options [sample|get SECTION.KEY]: every option of turnpike.conf"},
-	{"outbox", command_outbox, true,
-		"outbox [list [pending|dead|done]] | retry ID: mails and their fate"},
-	{"release", command_release, true,
-		"release add|list|pause|resume|rollout: builds of the IDE"},
-	{"routes", command_routes, false,
-		"routes [--all]: family, method and path of every route, tab-separated; or, of "
-		"hidden "
-		"ones too, also who may call it, which pool serves it, its limit and its flags"},
-	{"user", command_user, true,
-		"user add|suspend|resume EMAIL: who has an account and may use it"},
+/* Everything the command can do. */
+static const struct command commands[] = {
+	{"audit", command_audit, true, 0, "--user= --event= --since= --limit= --json --follow",
+		"[--user EMAIL|ID] [--event NAME] [--since TIME] [--limit N] [--json] [--follow]",
+		"who signed in, and the like"},
+	{"catalog", command_catalog, true, 2, "--dry-run --effective=",
+		"load FILE [--dry-run] [--effective TIME]\n"
+		"show",
+		"what is sold"},
+	{"doctor", command_doctor, true, 0, "", "",
+		"check this installation; every fault with its fix"},
+	{"ide-token", command_ide_token, true, 2, "--user= --name=",
+		"create --user EMAIL|ID [--name TEXT]\n"
+		"list --user EMAIL|ID\n"
+		"revoke TOKEN|ID",
+		"tokens of the IDE"},
+	{"incident", command_incident, true, 3,
+		"--title= --component= --severity= --status= --body=",
+		"open --title TEXT --component worker|anthropic_proxy|stripe|discord\n"
+		"     --severity minor|major|critical --body TEXT\n"
+		"update ID --status investigating|identified|monitoring --body TEXT\n"
+		"resolve ID --body TEXT\n"
+		"pin COMPONENT ok|degraded|down\n"
+		"unpin COMPONENT\n"
+		"list",
+		"the status page"},
+	{"ledger", command_ledger, true, 1,
+		"--user= --cents= --micro= --reason= --key= --hold= --days= --entry= --rows=",
+		"verify\n"
+		"grant     --user EMAIL|ID --cents N --reason TEXT [--key KEY]\n"
+		"adjust    --user EMAIL|ID --cents [-]N --reason TEXT [--key KEY]\n"
+		"refund    --user EMAIL|ID --reason TEXT [--cents N] [--hold HOLD] [--key KEY]\n"
+		"allowance --user EMAIL|ID --cents N --reason TEXT [--days N] [--key KEY]\n"
+		"balance   --user EMAIL|ID\n"
+		"explain   --user EMAIL|ID [--entry ID] [--rows N]\n"
+		" --micro N instead of --cents N: in micro-dollars, of which a cent has 10000",
+		"the books, and users' credit"},
+	{"migrate", command_migrate, true, 0, "--dry-run --dir=", "[--dry-run] [--dir DIR]",
+		"bring the database up to date"},
+	{"nginx", command_nginx, true, 0, "--out=", "--out DIR",
+		"write the generated part of nginx's configuration"},
+	{"openapi", command_openapi, true, 0, "", "", "print the OpenAPI document"},
+	{"options", command_options, false, 2, "", "[sample | get SECTION.KEY]",
+		"every option of turnpike.conf; as a file; or what one is set to"},
+	{"outbox", command_outbox, true, 2, "",
+		"[list [pending|dead|done]]\n"
+		"retry ID",
+		"mails and their fate"},
+	{"release", command_release, true, 1,
+		"--file= --url= --platform= --quality= --commit= --version= --name= --rollout= "
+		"--min-os= --notes= --sha256= --sha512= --size= --percent=",
+		"add --file FILE --url URL --platform P --quality stable|insider --commit SHA\n"
+		"    --version X.Y.Z [--name NAME] [--rollout 0..100] [--min-os V] [--notes TEXT]\n"
+		"    --sha256 HEX and/or --sha512 HEX [--size BYTES]\n"
+		"list\n"
+		"pause|resume --platform P --quality Q --commit SHA\n"
+		"rollout --percent N --platform P --quality Q --commit SHA",
+		"builds of the IDE"},
+	{"routes", command_routes, false, 0, "--all", "[--all]",
+		"family, method and path of every route; --all: hidden ones, too, and what guards "
+		"them"},
+	{"user", command_user, true, 2, "",
+		"add EMAIL\n"
+		"suspend|resume EMAIL|ID",
+		"who has an account and may use it"},
 };
 
 const char *argument(int argc, char **argv, const char *name, const char *fallback)
@@ -96,9 +124,26 @@ int command_failed(struct command_context *c, const char *what)
 	return EXIT_FAILED;
 }
 
-int command_usage(const char *usage)
+/* Lines that begin with a blank go on with the one before. */
+static void print_usage(const struct command *command, FILE *out)
 {
-	fprintf(stderr, "usage: turnpike [--config FILE] %s\n", usage);
+	const char *line = command->usage, *start = "usage:";
+
+	for (;; start = "") {
+		int length = (int)strcspn(line, "\n");
+		bool goes_on = line[0] == ' ';
+		fprintf(out, "%-6s %s %s%s%.*s\n", start, goes_on ? "        " : "turnpike",
+			goes_on ? "" : command->name, length > 0 && !goes_on ? " " : "", length,
+			line);
+		if (line[length] == '\0')
+			return;
+		line += length + 1;
+	}
+}
+
+int command_usage(const struct command_context *c)
+{
+	print_usage(c->command, stderr);
 	return EXIT_USAGE;
 }
 
@@ -156,7 +201,7 @@ int command_options(struct command_context *c, int argc, char **argv)
 		}
 		putchar('\n');
 	} else
-		return command_usage("options [sample|get SECTION.KEY]");
+		return command_usage(c);
 	return EXIT_FINE;
 }
 
@@ -169,18 +214,59 @@ int command_migrate(struct command_context *c, int argc, char **argv)
 		       : EXIT_FAILED;
 }
 
-static int usage(void)
+static void print_commands(FILE *out)
 {
-	fputs("usage: turnpike [--config FILE] COMMAND ...\n\n", stderr);
+	fputs("usage: turnpike [--config FILE] COMMAND ...\n\n", out);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(stderr, "  turnpike %s\n", commands[i].text);
-	fputs("\nThe file is " TURNPIKE_SYSCONFDIR "/turnpike.conf unless told.\n", stderr);
-	return EXIT_USAGE;
+		fprintf(out, "  turnpike %-10s %s\n", commands[i].name, commands[i].text);
+	fputs("\n`turnpike help COMMAND` tells more. The file is " TURNPIKE_SYSCONFDIR
+	      "/turnpike.conf unless told.\n",
+		out);
+}
+
+/* Whether an option of the command is meant, and whether a value follows it. */
+static bool takes_option(const struct command *command, const char *word, bool *ret_has_value)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = command->options; (at = strstr(at, word)) != NULL; at += length) {
+		char next = at[length];
+		*ret_has_value = next == '=';
+		if (next == '=' || next == ' ' || next == '\0')
+			return true;
+	}
+	return false;
+}
+
+/* A word that means nothing to the command is never passed over: `migrate --dryrun` must not
+ * migrate. */
+static bool words_fit(const struct command *command, int argc, char **argv)
+{
+	int n_words = 0;
+
+	for (int i = 1; i < argc; i++) {
+		bool has_value = false;
+		if (!str_starts(argv[i], "--")) {
+			n_words++;
+		} else if (!takes_option(command, argv[i], &has_value)) {
+			fprintf(stderr, "turnpike %s has no option %s\n", command->name, argv[i]);
+			return false;
+		}
+		if (has_value && ++i >= argc) {
+			fprintf(stderr, "%s needs a value\n", argv[i - 1]);
+			return false;
+		}
+	}
+	return n_words <= command->words_max;
 }
 
 static int run(const struct command *command, struct command_context *c, int argc, char **argv)
 {
 	char why[500];
+
+	c->command = command;
+	if (!words_fit(command, argc, argv))
+		return command_usage(c);
 	struct router *router = router_new(POOL_MAX, why, sizeof(why));
 
 	if (router == NULL) {
@@ -188,22 +274,30 @@ static int run(const struct command *command, struct command_context *c, int arg
 		return EXIT_FAILED;
 	}
 	router_free(router);
-	if (command->need_config &&
-		!options_load(c->config, &c->options, limit_override, NULL, stderr))
+	if (command->needs_config &&
+		!options_load(c->config, &c->options, limit_override, NULL, stderr)) {
+		if (access(c->config, R_OK) != 0)
+			fputs("turnpike --config FILE ... names another file.\n", stderr);
 		return EXIT_USAGE;
+	}
 	mysql_library_init(0, NULL, NULL);
 	net_global_init();
 	log_open("turnpike", LOG_LEVEL_WARN);
 	arena_init(&c->arena, ARENA_CEILING_BYTES);
 	c->fail = (struct fail){.arena = &c->arena};
 	c->db = (struct db){.arena = &c->arena, .fail = &c->fail};
-	if (command->need_config)
+	if (command->needs_config)
 		c->db.pool = db_pool_new(&c->options, 1);
 	int status = command->run(c, argc, argv);
 	if (c->db.pool != NULL)
 		db_pool_free(c->db.pool);
 	arena_free(&c->arena);
 	return status;
+}
+
+static bool is_help_option(const char *word)
+{
+	return str_equal(word, "--help") || str_equal(word, "-h");
 }
 
 int main(int argc, char **argv)
@@ -215,8 +309,20 @@ int main(int argc, char **argv)
 		context.config = argv[1];
 		argc -= 2, argv += 2;
 	}
-	for (size_t i = 0; argc > 0 && i < ARRAY_LEN(commands); i++)
-		if (str_equal(argv[0], commands[i].name))
-			return run(&commands[i], &context, argc, argv);
-	return usage();
+	bool asks = argc > 0 && (str_equal(argv[0], "help") || is_help_option(argv[argc - 1]));
+	bool is_of_one = argc > 1 || (argc == 1 && !asks);
+	if (!is_of_one) {
+		print_commands(asks ? stdout : stderr);
+		return asks ? EXIT_FINE : EXIT_USAGE;
+	}
+	const char *name = argv[str_equal(argv[0], "help") ? 1 : 0];
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (str_equal(name, commands[i].name)) {
+			if (!asks)
+				return run(&commands[i], &context, argc, argv);
+			print_usage(&commands[i], stdout);
+			return EXIT_FINE;
+		}
+	fprintf(stderr, "There is no command %s; `turnpike help` lists them.\n", name);
+	return EXIT_USAGE;
 }

@@ -250,7 +250,7 @@ static void write_routes(const struct options *o, struct arena *arena, FILE *out
 	}
 }
 
-void nginx_write_locations(const struct options *o, struct arena *arena, FILE *out)
+static void nginx_write_locations(const struct options *o, struct arena *arena, FILE *out)
 {
 	static const int early[] = {
 		400, 403, 404, 405, 413, 414, 415, 494, 500, 501, 502, 503, 504, 505};
@@ -297,7 +297,7 @@ int command_nginx(struct command_context *c, int argc, char **argv)
 	struct buf openapi;
 
 	if (dir == NULL)
-		return command_usage("nginx --out DIR");
+		return command_usage(c);
 	mkdir(dir, 0755);
 	FILE *out = open_memstream(&http, &http_length);
 	nginx_write_http(&c->options, out);

@@ -64,5 +64,5 @@ int command_outbox(struct command_context *c, int argc, char **argv)
 	}
 	if (str_equal(argv[1], "retry") && argc == 3)
 		return retry(c, argv[2]);
-	return command_usage("outbox [list [pending|dead|done]] | outbox retry ID");
+	return command_usage(c);
 }

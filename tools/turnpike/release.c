@@ -10,14 +10,6 @@
 #include "gen/sql.h"
 #include "turnpike.h"
 
-static const char usage[] =
-	"release add --file FILE --url URL --platform P --quality stable|insider --commit SHA\n"
-	"         --version X.Y.Z [--name NAME] [--rollout 0..100] [--min-os V] [--notes TEXT]\n"
-	"         --sha256 HEX and/or --sha512 HEX [--size BYTES]\n"
-	"     release list\n"
-	"     release pause|resume --platform P --quality Q --commit SHA\n"
-	"     release rollout --percent N --platform P --quality Q --commit SHA";
-
 struct digests {
 	u64 size;
 	unsigned char sha256[32], sha512[64];
@@ -114,7 +106,7 @@ static int add(struct command_context *c, int argc, char **argv)
 
 	if (file == NULL || in.platform == NULL || in.quality == NULL || in.commit_id == NULL ||
 		in.product_version == NULL || in.url == NULL)
-		return command_usage(usage);
+		return command_usage(c);
 	if (!release_platform_known(in.platform))
 		return refuse("This platform is not known: ", in.platform);
 	if (!release_quality_known(in.quality))
@@ -169,7 +161,7 @@ static int change(struct command_context *c, int argc, char **argv)
 	int rc;
 
 	if (platform == NULL || quality == NULL || commit == NULL)
-		return command_usage(usage);
+		return command_usage(c);
 	if (commit[0] == '\0')
 		return refuse_commit(argc, argv);
 	if (str_equal(verb, "rollout")) {
@@ -195,5 +187,5 @@ int command_release(struct command_context *c, int argc, char **argv)
 	if (argc > 2 && (str_equal(argv[1], "pause") || str_equal(argv[1], "resume") ||
 				str_equal(argv[1], "rollout")))
 		return change(c, argc, argv);
-	return command_usage(usage);
+	return command_usage(c);
 }

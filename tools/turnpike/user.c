@@ -6,8 +6,27 @@
 #include "gen/sql.h"
 #include "turnpike.h"
 
-static const char usage[] = "user add EMAIL\n"
-			    "     user suspend|resume EMAIL|ID";
+int command_find_user(struct command_context *c, const char *who, u64 *ret_user_id)
+{
+	const char *email = mail_address_normal(&c->arena, who);
+	struct user_by_public_id_row by_id;
+	struct user_by_email_row by_email;
+	int rc;
+
+	if (email != NULL) {
+		rc = sql_user_by_email(&c->db, email, &by_email);
+		*ret_user_id = by_email.user_id;
+	} else {
+		rc = sql_user_by_public_id(&c->db, who, &by_id);
+		*ret_user_id = by_id.user_id;
+	}
+	if (rc == 0)
+		return EXIT_FINE;
+	if (rc != SQL_NONE)
+		return command_failed(c, "The user could not be looked up");
+	fprintf(stderr, "There is no account %s.\n", who);
+	return EXIT_FAILED;
+}
 
 /* As if its owner had signed in with a code. An account that is there already is fine. */
 static int add(struct command_context *c, const char *address)
@@ -36,18 +55,14 @@ static int add(struct command_context *c, const char *address)
 /* Credentials stay: every one is refused while the account is suspended. */
 static int suspend(struct command_context *c, const char *who, bool suspends)
 {
-	const char *email = mail_address_normal(&c->arena, who);
-	struct opt_i64 at_us = {suspends, clock_now_us()};
-	u64 n;
-	int rc = email != NULL ? sql_user_suspend(&c->db, at_us, email, &n)
-			       : sql_user_suspend_id(&c->db, at_us, who, &n);
+	u64 user_id;
+	int status = command_find_user(c, who, &user_id);
 
-	if (rc != 0)
+	if (status != EXIT_FINE)
+		return status;
+	if (sql_user_suspend(&c->db, (struct opt_i64){suspends, clock_now_us()}, user_id, NULL) !=
+		0)
 		return command_failed(c, "The account was not changed");
-	if (n == 0) {
-		fprintf(stderr, "There is no account %s.\n", who);
-		return EXIT_FAILED;
-	}
 	puts("Done.");
 	return EXIT_FINE;
 }
@@ -58,5 +73,5 @@ int command_user(struct command_context *c, int argc, char **argv)
 		return add(c, argv[2]);
 	if (argc == 3 && (str_equal(argv[1], "suspend") || str_equal(argv[1], "resume")))
 		return suspend(c, argv[2], str_equal(argv[1], "suspend"));
-	return command_usage(usage);
+	return command_usage(c);
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { askCode, exchange, freshCode, me, storedMails, verify, wrong } from "../signing.mjs";
-import { URL_BASE, Visitor, codeOf, mailTo, newestMail, randomEmail, request, signIn, sql } from "../support.mjs";
+import { URL_BASE, Visitor, codeOf, eventually, mailTo, newestMail, randomEmail, request, signIn, sql } from "../support.mjs";
 
 const statuses = (answers) => answers.map((answer) => answer.status).sort();
 const count = (answers, status) => answers.filter((answer) => answer.status === status).length;
@@ -82,6 +82,17 @@ test("two people's first sign-ins at once make one account each", async () => {
   const emails = Array.from({ length: 6 }, () => randomEmail("crowd"));
   const answers = await Promise.all(emails.map(async (email) => verify(email, await freshCode(email))));
   assert.equal(new Set(answers.map((answer) => answer.body.user.id)).size, emails.length);
+});
+
+test("an account that is made elsewhere at the same moment is the one that is signed in to", async () => {
+  const email = randomEmail("elsewhere"), id = `usr_${randomBytes(12).toString("hex")}`, code = await freshCode(email);
+  const made = sql(`BEGIN; INSERT INTO users (public_id, email, email_verified_at_us, created_at_us) VALUES ('${id}', '${email}', 1, 1);
+    DO GET_LOCK('${email}', 0); DO SLEEP(1); COMMIT`);
+  await eventually(async () => assert.notEqual((await sql(`SELECT IS_USED_LOCK('${email}')`))[0][0], "NULL"));
+  const answer = await verify(email, code);
+  await made;
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.body.user.id, id);
 });
 
 test("a newer code kills the older one", async () => {
