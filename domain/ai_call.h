@@ -55,7 +55,8 @@ enum { QUIET_MS = 15000 };
 
 /* Finds the model and reserves what the call may cost; when the arena is reset, which is after the
  * answer's last byte, the call is settled, whatever became of it. E_MODEL_NOT_FOUND,
- * E_MODEL_NOT_ALLOWED, E_INSUFFICIENT_BALANCE, E_UNAVAILABLE; then nothing is reserved. */
+ * E_MODEL_NOT_ALLOWED, E_INSUFFICIENT_BALANCE, by the limits of the tier E_FORBIDDEN and
+ * E_RATE_LIMITED, E_UNAVAILABLE; then nothing is reserved. */
 int ai_call_begin(struct ai_call *c);
 /* Asks an upstream. 0: the answer was complete. Else why not, in db->fail; c->record->has_begun
  * tells whether the client has seen a part. E_CLIENT_LEFT: nobody waits for it any more. */

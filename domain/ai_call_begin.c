@@ -2,6 +2,7 @@
 #include "ai_call.h"
 
 #include "../fcgi/core/clock.h"
+#include "usage.h"
 
 static const char *const mode_names[] = {
 	[MODE_CHAT] = "chat",
@@ -71,8 +72,38 @@ static void bound_output(struct ai_call *c)
 		c->max_tokens = c->model->max_output_tokens;
 }
 
+/* What the tier allows for one call. */
+static int check_tier(const struct ai_call *c, const struct model_plan *tier, i64 estimate)
+{
+	i64 max = tier != NULL && tier->credits_per_request.has
+			  ? tier->credits_per_request.value * MICRO_PER_CREDIT
+			  : INT64_MAX;
+
+	if (estimate <= max)
+		return 0;
+	fail_decimal(c->db->fail, "required", money_charge_hundredths(estimate), 2);
+	return fail(c->db->fail, E_FORBIDDEN,
+		"The tier '%s' allows %lld credits for one call; ask for fewer tokens.", tier->tier,
+		(long long)tier->credits_per_request.value);
+}
+
+/* What it allows for a day is used up, or reserved for calls under way. */
+static int day_is_over(struct ai_call *c, const struct model_plan *tier, i64 now_us)
+{
+	struct fail *f = c->db->fail;
+
+	fail_clear(f);
+	fail_no_retry(f);
+	f->retry_after_s =
+		(usage_day_start_us(usage_day(now_us) + 1) - now_us + US_PER_S - 1) / US_PER_S;
+	return fail(f, E_RATE_LIMITED,
+		"The tier '%s' allows %lld credits a day, until midnight UTC.", tier->tier,
+		(long long)tier->credits_per_day.value);
+}
+
 static int reserve(struct ai_call *c)
 {
+	const struct model_plan *tier = models_plan_of(c->models, models_rank(c->models, c->plan));
 	struct call_request q = {
 		.user_id = c->user_id,
 		.endpoint = c->endpoint,
@@ -90,7 +121,11 @@ static int reserve(struct ai_call *c)
 		return fail(c->db->fail, E_BAD_REQUEST, "This call is too large.");
 	if (q.estimate == 0) /* a model that costs nothing is counted all the same */
 		q.estimate = 1;
-	return purse_admit(c->db, &q, &c->record);
+	TRY(check_tier(c, tier, q.estimate));
+	if (tier != NULL && tier->credits_per_day.has)
+		q.day_max = (struct opt_i64){true, tier->credits_per_day.value * MICRO_PER_CREDIT};
+	int rc = purse_admit(c->db, &q, &c->record);
+	return rc == E_RATE_LIMITED ? day_is_over(c, tier, q.now_us) : rc;
 }
 
 /* When the arena is reset: also where the handler was left by a jump. */

@@ -23,7 +23,7 @@ struct catalog_file_topup {
 /* What the gateway calls a plan. */
 struct catalog_file_tier {
 	const char *id, *plan, *description;
-	struct opt_i64 yearly_price_cents, credits_per_request, credits_per_day, max_concurrent;
+	struct opt_i64 yearly_price_cents, credits_per_request, credits_per_day;
 	struct opt_bool active;
 };
 

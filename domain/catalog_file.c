@@ -40,7 +40,6 @@ SCHEMA(catalog_file_tier, STR(catalog_file_tier, id, REQUIRED, .min = 1, .max = 
 	OPT_I64(catalog_file_tier, yearly_price_cents, .min = 0, .max = PRICE_MAX_CENTS),
 	OPT_I64(catalog_file_tier, credits_per_request, .min = 0, .max = CREDITS_MAX),
 	OPT_I64(catalog_file_tier, credits_per_day, .min = 0, .max = CREDITS_MAX),
-	OPT_I64(catalog_file_tier, max_concurrent, .min = 0, .max = 100000),
 	OPT_BOOL(catalog_file_tier, active));
 
 SCHEMA(catalog_file_pack, STR(catalog_file_pack, id, REQUIRED, .min = 1, .max = 32),

@@ -121,7 +121,6 @@ static int insert_tier(
 			.yearly_price_cents = t->yearly_price_cents,
 			.credits_per_request = t->credits_per_request,
 			.credits_per_day = t->credits_per_day,
-			.max_concurrent = t->max_concurrent,
 			.is_active = t->active.value,
 		},
 		NULL);
@@ -141,7 +140,6 @@ static int fetch_tiers(struct db *db, u64 catalog_id, struct catalog_file *ret)
 			.yearly_price_cents = row[i].yearly_price_cents,
 			.credits_per_request = row[i].credits_per_request,
 			.credits_per_day = row[i].credits_per_day,
-			.max_concurrent = row[i].max_concurrent,
 			.active = {true, row[i].is_active},
 		};
 	return 0;

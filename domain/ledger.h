@@ -139,6 +139,9 @@ struct ledger_lease {
 	i64 keep;	/* reserved from now on; 0 closes it */
 	i64 extra_max;	/* on top, at most this much ... */
 	i64 extra_unit; /* ... when a sixteenth of what is left then covers this */
+	/* What calls of the day (UTC) may cost with all that is reserved for more; absent: whatever
+	 * there is. */
+	struct opt_i64 day_max;
 	i64 deadline_at_us, now_us;
 };
 
@@ -149,7 +152,8 @@ struct ledger_leased {
 	struct opt_i64 transfer_id;
 };
 
-/* With charge 0: all of keep, or E_INSUFFICIENT_BALANCE and nothing changed. A charge always
+/* With charge 0: all of keep, or E_INSUFFICIENT_BALANCE or (day_max) E_RATE_LIMITED and nothing
+ * changed; others says whether that may be due to them. A charge always
  * happens, as in ledger_settle(). The same charge_key a second time is E_INTERNAL: ask first. */
 int ledger_lease_set(struct db *db, const struct ledger_lease *l, struct ledger_leased *ret);
 

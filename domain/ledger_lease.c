@@ -2,6 +2,7 @@
 #include "ledger_book.h"
 
 #include "../fcgi/core/str.h"
+#include "usage.h"
 
 enum { EXTRA_SHARE = 16 };
 
@@ -62,13 +63,15 @@ static int charge(struct change *c)
 
 /* What to reserve on top of keep: nothing when money is short, so that none lies idle here that a
  * call elsewhere needs. */
-static i64 extra(struct change *c)
+static i64 extra(struct change *c, i64 left_today)
 {
 	i64 left = 0;
 
 	for (size_t i = 0; i < FUND_OVERAGE; i++)
 		if (!money_add(left, book_headroom(c->book.fund[i]), &left))
 			left = INT64_MAX;
+	if (left > left_today)
+		left = left_today;
 	left = left > c->in->keep ? (left - c->in->keep) / EXTRA_SHARE : 0;
 	c->ret->has_more = left >= c->in->extra_unit;
 	if (!c->ret->has_more)
@@ -76,14 +79,28 @@ static i64 extra(struct change *c)
 	return left < c->in->extra_max ? left : c->in->extra_max;
 }
 
+/* What keep and extra may come to by the day's bound. */
+static int day_left(struct change *c, i64 *ret)
+{
+	struct ai_usage_day_cost_row today;
+
+	*ret = INT64_MAX;
+	if (!c->in->day_max.has || c->in->keep <= c->held)
+		return 0;
+	TRY(sql_ai_usage_day_cost(c->book.db, c->in->user_id, usage_day(c->in->now_us), &today));
+	*ret = c->in->day_max.value - today.cost_micro - c->ret->others;
+	return c->in->keep <= *ret ? 0 : fail(c->book.db->fail, E_RATE_LIMITED, NULL);
+}
+
 static int keep(struct change *c, struct payment *ret)
 {
-	i64 want;
+	i64 want, left_today;
 
 	TRY(book_expire(&c->book));
 	for (size_t i = 0; i < FUND_MAX; i++)
 		c->ret->others += c->book.fund[i]->reserved;
-	if (!money_add(c->in->keep, extra(c), &want))
+	TRY(day_left(c, &left_today));
+	if (!money_add(c->in->keep, extra(c, left_today), &want))
 		return fail(c->book.db->fail, E_BAD_REQUEST, "The amount is too large.");
 	*ret = book_split(&c->book, want, c->hold.held_overage);
 	if (ret->left > 0 && c->in->charge == 0 && c->in->keep > c->held)

@@ -105,7 +105,7 @@ struct model_plan {
 	const char *plan_id, *name, *description, *features; /* features: JSON array of text */
 	i64 rank, monthly_price_cents, credits_per_month;
 	struct opt_i64 yearly_price_cents;
-	struct opt_i64 credits_per_request, credits_per_day, max_concurrent; /* absent: no limit */
+	struct opt_i64 credits_per_request, credits_per_day; /* absent: no limit */
 	bool is_active;
 };
 

@@ -184,7 +184,6 @@ static void build_plans(struct arena *a, const struct catalog_file *file, struct
 			.yearly_price_cents = t->yearly_price_cents,
 			.credits_per_request = t->credits_per_request,
 			.credits_per_day = t->credits_per_day,
-			.max_concurrent = t->max_concurrent,
 			.is_active = t->active.value,
 		};
 	}

@@ -116,14 +116,17 @@ static int grown_perhaps(struct purse *p, struct db *db)
 }
 
 /* Asks the ledger for a lease that covers one more call; the lock is released meanwhile. */
-static int grow(struct purse *p, struct db *db, i64 amount, struct ledger_leased *ret)
+static int grow(
+	struct purse *p, struct db *db, const struct call_request *q, struct ledger_leased *ret)
 {
+	const i64 amount = q->estimate;
 	struct ledger_lease lease = {
 		.user_id = p->user_id,
 		.hold_id = p->lease->hold_id,
 		.keep = p->committed + p->due + amount,
 		.extra_max = amount < INT64_MAX / SLACK_CALLS ? amount * SLACK_CALLS : 0,
 		.extra_unit = amount,
+		.day_max = q->day_max,
 		.now_us = clock_now_us(),
 	};
 
@@ -172,8 +175,9 @@ static bool has(const struct purse *p, i64 amount)
 
 /* Takes amount out of the purse. A refusal also answers those who were waiting for it and want as
  * much. */
-static int take(struct purse *p, struct db *db, i64 amount)
+static int take(struct purse *p, struct db *db, const struct call_request *q)
 {
+	const i64 amount = q->estimate;
 	u64 asked = p->n_asked;
 	bool has_waited = false;
 	struct ledger_leased leased;
@@ -189,17 +193,19 @@ static int take(struct purse *p, struct db *db, i64 amount)
 				      */
 			return fail_later(db->fail, E_UNAVAILABLE, 1);
 		if (p->refused_ask > asked && p->refused_amount <= amount)
-			return fail(db->fail, E_INSUFFICIENT_BALANCE, NULL);
-		int rc = grow(p, db, amount, &leased);
-		if (rc == E_INSUFFICIENT_BALANCE && leased.others > 0 && !has_waited) {
+			return fail(db->fail, (enum error)p->refused_error, NULL);
+		int rc = grow(p, db, q, &leased);
+		bool is_refused = rc == E_INSUFFICIENT_BALANCE || rc == E_RATE_LIMITED;
+		if (is_refused && leased.others > 0 && !has_waited) {
 			fail_clear(db->fail);
 			wait_for_slack(p);
 			has_waited = true;
 			continue;
 		}
-		if (rc == E_INSUFFICIENT_BALANCE) {
+		if (is_refused) {
 			p->refused_ask = p->n_asked;
 			p->refused_amount = amount;
+			p->refused_error = rc;
 		}
 		if (rc != 0)
 			return rc;
@@ -272,8 +278,7 @@ static int admit(
 
 	if (p == NULL)
 		p = purse_make(q->user_id);
-	int rc = r == NULL || p == NULL ? fail_later(db->fail, E_UNAVAILABLE, 1)
-					: take(p, db, q->estimate);
+	int rc = r == NULL || p == NULL ? fail_later(db->fail, E_UNAVAILABLE, 1) : take(p, db, q);
 	if (rc == 0) {
 		record_fill(r, p, q, id);
 		purses.n_calls++;

@@ -24,7 +24,8 @@ void purses_tick(struct db *db);
 
 struct call_request {
 	u64 user_id;
-	i64 estimate; /* what it may cost at most */
+	i64 estimate;		/* what it may cost at most */
+	struct opt_i64 day_max; /* what this user's calls of the day may cost; absent: no bound */
 	enum call_endpoint endpoint;
 	const char *request_id, *mode, *model;
 	u64 catalog_id;
@@ -34,8 +35,8 @@ struct call_request {
 };
 
 /* Reserves the estimate and returns the call's record, RECORD_HELD. E_INSUFFICIENT_BALANCE with
- * `required` and `available` (credits) noted; E_UNAVAILABLE when the database is away or too
- * many calls are unsettled. */
+ * `required` and `available` (credits) noted; E_RATE_LIMITED by day_max; E_UNAVAILABLE when the
+ * database is away or too many calls are unsettled. */
 int purse_admit(struct db *db, const struct call_request *q, struct call_record **ret);
 /* An upstream is asked now. */
 void purse_running(struct call_record *r);

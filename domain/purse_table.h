@@ -40,6 +40,7 @@ struct purse {
 	u64 n_asked;	   /* how often the database was asked for more */
 	u64 refused_ask;   /* the last of these that was refused, for refused_amount */
 	i64 refused_amount;
+	int refused_error;
 	unsigned first_done, last_done; /* records to be settled */
 	size_t n_calls, n_waiting;	/* under way; threads that wait for a change */
 	struct lease_record *lease;

@@ -295,8 +295,8 @@ static int send_rest(struct req *r)
 	if (setjmp(full) == 0) {
 		rc = r->response.more(r);
 	} else {
-		metrics_add(METRIC_ARENA_FULL, 1);
 		rc = fail_cause(r->fail, E_UNAVAILABLE, "the arena is full");
+		metrics_add(METRIC_ARENA_FULL, 1); /* behind what may come back once more */
 	}
 	r->arena->on_full = outer;
 	if (rc > 0)

@@ -10,15 +10,13 @@
 #include "gateway.h"
 
 struct gateway_plan_limits {
-	struct opt_i64 per_request, per_day, concurrent;
+	struct opt_i64 per_request, per_day;
 };
 SCHEMA(gateway_plan_limits,
 	OPT_I64(gateway_plan_limits, per_request, REQUIRED, NULLABLE, .json = "perRequest",
 		DOC("Credits; null: no limit")),
 	OPT_I64(gateway_plan_limits, per_day, REQUIRED, NULLABLE, .json = "perDay",
-		DOC("Credits; null: no limit")),
-	OPT_I64(gateway_plan_limits, concurrent, REQUIRED, NULLABLE,
-		DOC("Calls at a time; null: no limit")));
+		DOC("Credits; null: no limit")));
 
 /* Prices for display are dollars, made of the cents beside them. */
 struct gateway_plan {
@@ -129,8 +127,7 @@ static void fill_plans(struct arena *a, const struct models *models, struct gate
 	for (size_t i = 0; i < models->n_plans; i++) {
 		const struct model_plan *p = &models->plan[i];
 		struct gateway_plan_limits *limits = arena_new(a, struct gateway_plan_limits);
-		*limits = (struct gateway_plan_limits){
-			p->credits_per_request, p->credits_per_day, p->max_concurrent};
+		*limits = (struct gateway_plan_limits){p->credits_per_request, p->credits_per_day};
 		ret->plans[i] = (struct gateway_plan){
 			.id = p->plan_id,
 			.tier = p->tier,

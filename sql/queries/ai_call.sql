@@ -31,6 +31,11 @@ FROM (SELECT ? AS user_id, ? AS transfer_id, ? AS settled_at_us) s JOIN JSON_TAB
 -- out: call_id u64
 SELECT call_id FROM ai_call WHERE public_id = ?;
 
+-- ai_usage_day_cost :one
+-- in:  user_id u64, day i64
+-- out: cost_micro i64
+SELECT CAST(COALESCE(SUM(cost_micro), 0) AS SIGNED) AS cost_micro FROM ai_usage_day WHERE user_id = ? AND day = ?;
+
 -- ai_usage_day_add :exec
 -- in:  user_id u64, day i64, model str(100), requests i64, input_tokens i64, output_tokens i64, cost_micro i64
 INSERT INTO ai_usage_day (user_id, day, model, requests, input_tokens, output_tokens, cost_micro)

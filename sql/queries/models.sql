@@ -2,10 +2,10 @@
 
 -- catalog_tier_insert :exec
 -- in:  catalog_id u64, position i64, tier_id str(32), plan_id str(32), description str(500), yearly_price_cents i64?,
---      credits_per_request i64?, credits_per_day i64?, max_concurrent i64?, is_active bool
+--      credits_per_request i64?, credits_per_day i64?, is_active bool
 INSERT INTO catalog_tier (catalog_id, position, tier_id, plan_id, description, yearly_price_cents, credits_per_request,
-	credits_per_day, max_concurrent, is_active)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+	credits_per_day, is_active)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- catalog_pack_insert :exec
 -- in:  catalog_id u64, position i64, pack_id str(32), name str(64), credits i64, price_cents i64, is_active bool
@@ -54,8 +54,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 -- catalog_tiers :many
 -- in:  catalog_id u64
 -- out: tier_id str(32), plan_id str(32), description str(500), yearly_price_cents i64?, credits_per_request i64?,
---      credits_per_day i64?, max_concurrent i64?, is_active bool
-SELECT tier_id, plan_id, description, yearly_price_cents, credits_per_request, credits_per_day, max_concurrent, is_active
+--      credits_per_day i64?, is_active bool
+SELECT tier_id, plan_id, description, yearly_price_cents, credits_per_request, credits_per_day, is_active
 FROM catalog_tier WHERE catalog_id = ? ORDER BY position;
 
 -- catalog_packs :many

@@ -52,12 +52,15 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static struct opt_i64 day_max;
+
 static int admit(struct support *support, u64 user_id, i64 estimate, struct call_record **ret)
 {
 	return purse_admit(&support->db,
 		&(struct call_request){
 			.user_id = user_id,
 			.estimate = estimate,
+			.day_max = day_max,
 			.request_id = "req_test",
 			.mode = "chat",
 			.model = "test",
@@ -117,9 +120,10 @@ static void *spend(void *arg)
 			continue;
 		}
 		w->n_done += rc == 0;
-		w->n_refused += rc == E_INSUFFICIENT_BALANCE;
-		w->n_other += rc != 0 && rc != E_INSUFFICIENT_BALANCE;
-		if (rc != 0 && rc != E_INSUFFICIENT_BALANCE)
+		bool is_refused = rc == (day_max.has ? E_RATE_LIMITED : E_INSUFFICIENT_BALANCE);
+		w->n_refused += is_refused;
+		w->n_other += rc != 0 && !is_refused;
+		if (rc != 0 && !is_refused)
 			fprintf(stderr, "%d %s\n", rc,
 				w->s.fail.cause != NULL ? w->s.fail.cause : "");
 		if (rc == 0) {
@@ -176,6 +180,30 @@ static void test_exactly_ten(void **state)
 	assert_int_equal(
 		number("SELECT requests FROM ai_usage_day WHERE user_id = %llu", user), 10);
 	assert_int_equal(number("SELECT cost_micro FROM usage_day WHERE user_id = %llu", user), 50);
+}
+
+/* Plenty of money and a bound for the day: the same, also when calls were paid before. */
+static void test_day(void **state)
+{
+	static const struct {
+		i64 max;
+		unsigned n_done;
+	} cases[] = {{54, 10}, {54, 0}, {55, 1}, {70, 3}, {1000, 186}};
+
+	(void)state;
+	grant(1000000);
+	begin(&s);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		day_max = (struct opt_i64){true, cases[i].max};
+		struct worker sum = run(&s, THREADS, 1, 5);
+		printf("%lld: %u of %u\n", (long long)cases[i].max, sum.n_done, THREADS);
+		assert_int_equal(sum.n_other, 0);
+		assert_int_equal(sum.n_done, cases[i].n_done);
+		assert_int_equal(sum.n_refused, THREADS - cases[i].n_done);
+	}
+	day_max = (struct opt_i64){.has = false};
+	assert_int_equal(run(&s, THREADS, 1, 5).n_done, THREADS);
+	purses_stop();
 }
 
 /* Plenty of money: few commits, all of it charged (F-04, F-12). */
@@ -408,6 +436,7 @@ int main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	static const struct CMUnitTest tests[] = {
 		CASE(test_exactly_ten),
+		CASE(test_day),
 		CASE(test_many),
 		CASE(test_processes),
 		CASE(test_idle),

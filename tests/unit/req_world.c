@@ -72,7 +72,7 @@ static void out_empty(struct FCGX_Stream *stream, int do_close)
 	stream->FCGI_errno = 32;
 }
 
-const char *world_send(struct world *w)
+void world_open(struct world *w)
 {
 	unsigned char *start = (unsigned char *)w->sent;
 
@@ -80,6 +80,12 @@ const char *world_send(struct world *w)
 		.rdNext = start,
 		.wrNext = start,
 		.stop = w->client_is_gone ? start : start + WORLD_SENT_MAX};
+	w->req.out_stream = &w->out;
+}
+
+const char *world_send(struct world *w)
+{
+	world_open(w);
 	if (resp_send(&w->req, &w->out) != 0)
 		return NULL;
 	*w->out.wrNext = '\0';

@@ -29,6 +29,8 @@ struct req *world_request(struct world *w, const char *method, const char *path)
 /* "NAME=value" behind what is there. */
 void world_env(struct world *w, const char *entry);
 void world_body(struct world *w, const void *data, size_t length);
+/* Lets the handler write by itself, into `sent`. */
+void world_open(struct world *w);
 /* Sends the response: everything that went out, or NULL when the client was gone. */
 const char *world_send(struct world *w);
 /* The faults of the request: "field:rule" or "field:rule=limit", separated by blanks. */

@@ -418,6 +418,39 @@ static void test_pieces(void **state)
 	}
 }
 
+/* A stream for which there is no memory any more: its last words, or the record as above. */
+static void test_given_up(void **state)
+{
+	static const char *const words[] = {"data: sorry\n\n", NULL};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		struct req *r = request(&plain);
+		unsigned char record[16];
+		int pair[2];
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+		r->client_fd = pair[0];
+		world_open(&world);
+		if (words[i] != NULL) {
+			buf_init(&r->response.last_words, r->arena, 0);
+			buf_str(&r->response.last_words, words[i]);
+		}
+		assert_int_equal(resp_open(r, "text/event-stream"), 0);
+		assert_int_equal(resp_stream_write(r, "data: a\n\n", 9), 0);
+		const size_t ceiling_bytes = r->arena->ceiling_bytes;
+		r->arena->ceiling_bytes = r->arena->used_bytes;
+		resp_give_up(r);
+		r->arena->ceiling_bytes = ceiling_bytes;
+		*world.out.wrNext = '\0';
+		close(pair[0]);
+		assert_int_equal(read(pair[1], record, sizeof(record)), words[i] == NULL ? 8 : 0);
+		close(pair[1]);
+		assert_string_equal(body(world.sent),
+			words[i] != NULL ? "data: a\n\ndata: sorry\n\n" : "data: a\n\n");
+		assert_int_equal(r->fail->code, E_UNAVAILABLE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_cors),
 		cmocka_unit_test(test_large_bodies_and_lost_clients),
 		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_given_up),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -19,7 +19,7 @@ const plans = seed.tiers.map((t) => {
   const plan = seed.plans.find((p) => p.id === t.plan);
   return { id: plan.id, tier: t.id, name: plan.name, description: t.description, ...price("monthly", plan.price_cents),
     ...price("yearly", t.yearly_price_cents), currency: "usd", creditsPerMonth: (plan.allowance_cents ?? 0) * 10, features: plan.features,
-    limits: { perRequest: null, perDay: null, concurrent: t.max_concurrent ?? null }, active: true };
+    limits: { perRequest: null, perDay: null }, active: true };
 });
 const packs = seed.packs.map((p) => ({ id: p.id, name: p.name, credits: p.credits, price: p.price_cents / 100, priceCents: p.price_cents, currency: "usd", active: true }));
 

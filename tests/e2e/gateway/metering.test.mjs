@@ -37,6 +37,9 @@ for (const [dialect, auth] of [["openai", "x-api-key"], ["anthropic", "bearer"]]
   Object.assign(catalog.providers.at(-1), { auth, stream_usage: false });
 }
 
+// Nobody else here is on this plan.
+Object.assign(catalog.tiers.find((t) => t.id === "pro"), { credits_per_request: 20, credits_per_day: 50 });
+
 // Models whose first provider is a server of this file: `first` answers each request.
 let first = () => assert.fail("nobody should ask");
 const provider = http.createServer(async (request_, response) => {
@@ -266,6 +269,32 @@ test("a stream for which memory runs out ends with an error, what it delivered i
   assert.equal(await gateway.atRest(someone), 100000000n - receipt.cost);
   assert.equal(await given_up(), before_ + 1);
   assert.equal((await gateway.chat(person, chat("tokens=1"))).status, 200);
+});
+
+test("what a tier allows for one call, and for a day: shown, and kept by all processes together", async () => {
+  const someone = await gateway.person(), tag = unique("tier");
+  await gateway.sql(`UPDATE users SET plan = 'pro', renews_at_us = ${(Date.now() + 86400e3) * 1000} WHERE user_id = ${someone.id}`);
+  const { body: credits } = await gateway.send(someone, "/v1/account/credits", undefined, { method: "GET" });
+  assert.deepEqual(credits.limits, { perRequest: 20, perDay: 50 });
+  const dear = await gateway.chat(someone, chat(`tag=${tag}`, { max_tokens: 2000 }));
+  assert.deepEqual([dear.status, dear.body.code, dear.headers["x-turnpike-hold"]], [403, "forbidden", undefined], dear.text);
+  assert.ok(dear.body.required > 20);
+  // Each costs exactly what is reserved for it: nine credits and a little, five times in fifty.
+  const body = exactChat(`first_ms=300 tag=${tag}`, { tokens: 600 }), price = estimate(body);
+  const n = Number(50000n / price);
+  const answers = await Promise.all(Array.from({ length: 40 }, () => gateway.chat(someone, body)));
+  assert.deepEqual([count(answers, 200), count(answers, 429)], [n, 40 - n]);
+  const refused = answers.find((a) => a.status === 429), midnight = 86400 - (Date.now() / 1000) % 86400;
+  assert.deepEqual([refused.body.code, refused.headers["x-should-retry"]], ["rate_limited", "false"]);
+  assert.ok(Math.abs(Number(refused.headers["retry-after"]) - midnight) < 60, `${refused.headers["retry-after"]} ${midnight}`);
+  assert.equal((await gateway.records(tag)).length, n, "the others reached no model");
+  assert.equal(await gateway.atRest(someone), 100000000n - BigInt(n) * price);
+  const later = await gateway.chat(someone, body);
+  assert.deepEqual([later.status, later.body.code], [429, "rate_limited"], "it is spent, not only reserved");
+  const small = exactChat(`tag=${tag}`, { tokens: 5 });
+  assert.equal((await gateway.chat(someone, small)).status, 200, "what is left may be spent");
+  await gateway.sql(`UPDATE ai_usage_day SET day = day - 1 WHERE user_id = ${someone.id}`);
+  assert.equal((await gateway.chat(someone, body)).status, 200, "a new day");
 });
 
 for (const dialect of DIALECTS) {
