@@ -93,7 +93,7 @@ static int day_is_over(struct ai_call *c, const struct model_plan *tier, i64 now
 	struct fail *f = c->db->fail;
 
 	fail_clear(f);
-	fail_no_retry(f);
+	f->no_retry = true;
 	f->retry_after_s =
 		(usage_day_start_us(usage_day(now_us) + 1) - now_us + US_PER_S - 1) / US_PER_S;
 	return fail(f, E_RATE_LIMITED,
