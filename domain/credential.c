@@ -46,11 +46,17 @@ int credential_end(struct db *db, u64 user_id, const char *public_id, const stru
 	return db_tx(db, end_apply, &w);
 }
 
+/* Hand-offs end with the sessions that made them; what these have let in and nobody has picked up
+ * yet ends here. */
 static int end_others_apply(struct db *db, void *arg)
 {
 	struct ending *w = arg;
+	struct user_lock_row user;
 	u64 n_browsers;
 
+	TRY(sql_user_lock(db, w->user_id, &user));
+	TRY(sql_device_login_erase(db, w->user_id, NULL));
+	TRY(sql_ide_login_erase(db, w->user_id, NULL));
 	TRY(sql_session_end_others(db, w->user_id, w->session_id, &w->n));
 	TRY(sql_web_session_end_all(db, w->user_id, &n_browsers));
 	w->n += n_browsers;
