@@ -46,6 +46,8 @@ int credential_end(struct db *db, u64 user_id, const char *public_id, const stru
 	return db_tx(db, end_apply, &w);
 }
 
+/* Hand-offs end with the sessions that made them; what these have let in and nobody has picked up
+ * yet ends here. */
 static int end_others_apply(struct db *db, void *arg)
 {
 	struct ending *w = arg;
@@ -56,7 +58,6 @@ static int end_others_apply(struct db *db, void *arg)
 	TRY(sql_session_end_others(db, w->user_id, w->session_id, &w->n));
 	TRY(sql_web_session_end_all(db, w->user_id, &n_browsers));
 	w->n += n_browsers;
-	/* Approved and not picked up yet: it would come in after all others have gone. */
 	TRY(sql_device_login_erase(db, w->user_id, NULL));
 	TRY(sql_ide_login_erase(db, w->user_id, NULL));
 	return audit_add(db, AUDIT_SIGNED_OUT_OTHERS, w->user_id, NULL, w->visitor, w->now_us);

@@ -11,8 +11,8 @@ int credential_list(
 /* Ends the one with this public id; E_NOT_FOUND when it is not the user's. */
 int credential_end(struct db *db, u64 user_id, const char *public_id, const struct visitor *visitor,
 	i64 now_us);
-/* Ends all sessions and browsers but session_id. Tokens of the IDE stay: they were let in one by
- * one, and end one by one. */
+/* Ends all sessions and browsers but session_id, and what they have begun. Tokens of the IDE stay:
+ * they were let in one by one, and end one by one. */
 int credential_end_others(struct db *db, u64 user_id, u64 session_id, const struct visitor *visitor,
 	i64 now_us, u64 *ret_n);
 

@@ -64,6 +64,8 @@ static int confirm_apply(struct db *db, void *arg)
 	if (rc == SQL_NONE || (rc == 0 && user.email == NULL)) /* deleted */
 		return fail(db->fail, E_NOT_FOUND, "This link is not known. Ask for a new one.");
 	TRY(rc);
+	if (user.suspended_at_us.has)
+		return fail(db->fail, E_SUSPENDED, NULL);
 	TRY(email_token_claim(db, w->token, EMAIL_TOKEN_VERIFY, w->now_us));
 	TRY(person_take_over(db, token.user_id, w->now_us));
 	if (token.password_hash != NULL)

@@ -89,6 +89,8 @@ static int reset_apply(struct db *db, void *arg)
 	if (rc == SQL_NONE || (rc == 0 && user.email == NULL)) /* deleted */
 		return fail(db->fail, E_NOT_FOUND, "This link is not known. Ask for a new one.");
 	TRY(rc);
+	if (user.suspended_at_us.has)
+		return fail(db->fail, E_SUSPENDED, NULL);
 	TRY(sql_user_by_email(db, user.email, &proved));
 	TRY(password_admit(db->fail, "password", in->password, user.email));
 	TRY(email_token_claim(db, in->token, EMAIL_TOKEN_RESET, in->now_us));

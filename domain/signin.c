@@ -262,7 +262,8 @@ static int use_handoff_apply(struct db *db, void *arg)
 		return note_refusal(db, 0, "handoff", w->device, w->now_us);
 	TRY(rc);
 	TRY(sql_handoff_delete(db, hash, NULL));
-	if (row.expires_at_us <= w->now_us || !verifier_fits(db->arena, row.challenge, w->verifier))
+	if (row.expires_at_us <= w->now_us || row.session_id.has != row.live_session_id.has ||
+		!verifier_fits(db->arena, row.challenge, w->verifier))
 		return note_refusal(db, row.user_id, "handoff", w->device, w->now_us);
 	/* Only an OAuth identity comes without a session. */
 	const char *how = row.session_id.has ? "handoff" : "oauth";

@@ -44,8 +44,8 @@ int signin_with_code(struct db *db, const struct options *options, const char *e
 	const char *code, const struct session_device *device, i64 now_us,
 	struct signin_result *ret);
 
-/* Turns a one-time hand-off into a session. E_INVALID_CODE: unknown, used, expired, or the verifier
- * does not fit. */
+/* Turns a one-time hand-off into a session. E_INVALID_CODE: unknown, used, expired, the session
+ * that made it has ended, or the verifier does not fit. */
 int signin_with_handoff(struct db *db, const char *handoff, const char *verifier,
 	const struct session_device *device, i64 now_us, struct signin_result *ret);
 

@@ -23,8 +23,8 @@ UPDATE users SET mfa_since_us = ? WHERE user_id = ?;
 -- user_lock :one
 -- Locks a user for the rest of the transaction.
 -- in:  user_id u64
--- out: email str(254)?, plan str(32), renews_at_us i64?
-SELECT email, plan, renews_at_us FROM users WHERE user_id = ? FOR UPDATE;
+-- out: email str(254)?, plan str(32), renews_at_us i64?, suspended_at_us i64?
+SELECT email, plan, renews_at_us, suspended_at_us FROM users WHERE user_id = ? FOR UPDATE;
 
 -- user_update :exec
 -- Changes what a user may change; a NULL leaves the value.

@@ -162,6 +162,32 @@ static void test_tokens(void **state)
 	arena_reset(&arena);
 }
 
+static int compare_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, 32);
+}
+
+/* A generator with less than 38 bits to draw from would most likely meet itself. */
+static void test_a_million_tokens(void **state)
+{
+	enum { TOKENS = 1000000, AT_A_TIME = 1000 };
+	unsigned char(*drawn)[32] = malloc(TOKENS * sizeof(*drawn));
+	size_t n;
+
+	(void)state;
+	assert_non_null(drawn);
+	for (size_t i = 0; i < TOKENS; i++) {
+		memcpy(drawn[i], base64url_decode(&arena, random_token(&arena), 43, &n), 32);
+		if (i % AT_A_TIME == 0)
+			arena_reset(&arena);
+	}
+	qsort(drawn, TOKENS, sizeof(*drawn), compare_bytes);
+	for (size_t i = 1; i < TOKENS; i++)
+		assert_memory_not_equal(drawn[i - 1], drawn[i], 32);
+	free(drawn);
+	arena_reset(&arena);
+}
+
 static void test_random_bytes(void **state)
 {
 	static const size_t lengths[] = {0, 1, 255, 256, 257, 1000};
@@ -190,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_random_below),
 		cmocka_unit_test(test_public_ids),
 		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_a_million_tokens),
 		cmocka_unit_test(test_random_bytes),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

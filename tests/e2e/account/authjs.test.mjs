@@ -91,7 +91,7 @@ test("what is no action is refused in Auth.js' words", async () => {
 });
 
 describe("signing in", () => {
-  test("sets the session's cookie, to the letter", async () => {
+  test("sets the session's cookie, to the letter (A-10, A-29)", async () => {
     const who = await person(), browser = new Browser(), before = Math.floor(Date.now() / 1000) * 1000;
     const answer = await browser.signInWith(who.email);
     assert.deepEqual([answer.status, answer.body], [200, { url: URL_BASE }]);
@@ -127,7 +127,7 @@ describe("signing in", () => {
     }
   });
 
-  test("is refused in one way, whatever the reason", async () => {
+  test("is refused in one way, whatever the reason (F-41)", async () => {
     const [good, unproved, none, going, suspended] = await Promise.all([person(), person({ verified: false }), person({ password: false }), person(), person()]);
     await sql(`UPDATE users SET delete_after_us = 1 WHERE user_id = ${going.id}; UPDATE users SET suspended_at_us = 1 WHERE user_id = ${suspended.id}`);
     const answers = [];
@@ -142,7 +142,7 @@ describe("signing in", () => {
     assert.deepEqual([answers[0].status, JSON.parse(answers[0].text), answers[0].cookies], [200, { url: WRONG }, []]);
   });
 
-  test("leads only to addresses of this site", async () => {
+  test("leads only to addresses of this site (A-39)", async () => {
     const who = await person();
     for (const [callbackUrl, target] of [[undefined, ""], ["", ""], ["/", "/"], ["/a/b?c=d#e", "/a/b?c=d#e"], [`${URL_BASE}/x`, "/x"], [URL_BASE, ""], [`${URL_BASE}?x`, "?x"],
       ["//evil.example", ""], ["///evil.example", ""], ["/\\evil.example", ""], ["\\\\evil.example", ""], ["https://evil.example", ""], [`${URL_BASE}.evil.example`, ""],
@@ -157,7 +157,7 @@ describe("signing in", () => {
     }
   });
 
-  test("gives a new token, and ends the one that was presented", async () => {
+  test("gives a new token, and ends the one that was presented (F-45, A-30)", async () => {
     const browser = await signedIn(), old = browser.sessionToken;
     await browser.signInWith(browser.person.email, "wrong");
     assert.ok(await row(old, "1"), "not for a wrong password");
@@ -174,7 +174,7 @@ describe("signing in", () => {
 });
 
 describe("a session", () => {
-  test("is written down at most once in five minutes, by one of many", async () => {
+  test("is written down at most once in five minutes, by one of many (F-40)", async () => {
     const browser = await signedIn(), token = browser.sessionToken;
     const seen = async () => Number((await row(token, "last_seen_at_us"))[0]);
     const first = await seen();
@@ -188,7 +188,7 @@ describe("a session", () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => new Visitor().get("/api/auth/session", { headers: { Cookie: `${SESSION}=${token}` } })));
     for (const answer of answers) {
       assert.equal(answer.body.user.email, browser.person.email);
-      assert.equal(parseCookie(answer.headers["set-cookie"][0]).value, token, "F-40: one chain, which nothing forks");
+      assert.equal(parseCookie(answer.headers["set-cookie"][0]).value, token, "one chain, which nothing forks");
     }
     assert.ok(await seen() >= first);
     assert.deepEqual(await row(token, "expires_at_us"), expires, "30 days are 30 days");
@@ -196,26 +196,26 @@ describe("a session", () => {
   });
 
   for (const [name, column, life] of [["idle for seven days", "last_seen_at_us", 7 * DAY_US], ["thirty days old", "expires_at_us", 0]]) {
-    test(`ends when it is ${name}, to the second`, async () => {
+    test(`ends when it is ${name}, to the second (A-31)`, async () => {
       const browser = await signedIn(), token = browser.sessionToken;
       const set = (us) => sql(`UPDATE web_session SET ${column} = ${us} WHERE token_hash = UNHEX('${hashOf(token)}')`);
       await set(Date.now() * 1000 - life + 2e6);
       assert.ok(await browser.session(), "two seconds before");
       await set(Date.now() * 1000 - life);
-      const dead = await browser.get("/api/auth/session", { check: false });
+      const dead = await browser.get("/api/auth/session");
       assert.deepEqual([dead.status, dead.body], [200, null]);
       assert.deepEqual(dead.cookies, [{ name: SESSION, value: "", Path: "/", "Max-Age": "0", HttpOnly: true, SameSite: "Lax" }]);
     });
   }
 
-  test("ends at sign-out, with the second factor's cookie, at once on every worker", async () => {
+  test("ends at sign-out, with the second factor's cookie, at once on every worker (A-32)", async () => {
     const browser = await signedIn(), token = browser.sessionToken, other = await signedIn(browser.person);
     browser.cookies.set("suparbase-mfa-ok", "x");
     const answer = await browser.signOut({ callbackUrl: "/bye" });
     assert.deepEqual([answer.status, answer.body], [200, { url: `${URL_BASE}/bye` }]);
     assert.deepEqual(answer.cookies.map((c) => [c.name, c.value, c["Max-Age"], c.Path]), [[SESSION, "", "0", "/"], ["suparbase-mfa-ok", "", "0", "/"]]);
     for (let i = 0; i < 8; i++)
-      assert.equal((await new Visitor().get("/api/auth/session", { headers: { Cookie: `${SESSION}=${token}`, Connection: "close" }, check: false })).body, null);
+      assert.equal((await new Visitor().get("/api/auth/session", { headers: { Cookie: `${SESSION}=${token}`, Connection: "close" } })).body, null);
     assert.ok(await other.session(), "and no other");
     const [[n]] = await sql(`SELECT COUNT(*) FROM audit_event WHERE user_id = ${browser.person.id} AND event = 'signed_out'`);
     assert.equal(n, "1");
@@ -226,12 +226,12 @@ describe("a session", () => {
   test("is no token for Authorization, and a token is no cookie", async () => {
     const browser = await signedIn(), someone = await signIn(), token = browser.sessionToken;
     for (const scheme of [`Bearer ${token}`, `Bearer session:${token}`]) {
-      assert.equal((await new Visitor().get("/api/auth/session", { headers: { Authorization: scheme }, check: false })).body, null);
+      assert.equal((await new Visitor().get("/api/auth/session", { headers: { Authorization: scheme } })).body, null);
       for (const path of ["/api/account/me", "/v1/account/me"])
         assert.equal((await new Visitor().get(path, { headers: { Authorization: scheme } })).status, 401, `${path} ${scheme.slice(0, 16)}`);
     }
     for (const value of [someone.token, someone.token.slice("session:".length), encodeURIComponent(someone.token)])
-      assert.equal((await new Visitor().get("/api/auth/session", { headers: { Cookie: `${SESSION}=${value}` }, check: false })).body, null);
+      assert.equal((await new Visitor().get("/api/auth/session", { headers: { Cookie: `${SESSION}=${value}` } })).body, null);
     for (const path of ["/api/account/me", "/v1/account/me"])
       assert.equal((await browser.get(path)).status, 401, `${path} with a cookie`);
   });
@@ -240,7 +240,7 @@ describe("a session", () => {
     const browser = await signedIn(), token = browser.sessionToken;
     for (const cookie of [`${SESSION}.0=${token}`, `${SESSION}.0=${token.slice(0, 20)}; ${SESSION}.1=${token.slice(20)}`, `${SESSION}=${token}; ${SESSION}=${token}`, `__Secure-${SESSION}=${token}`,
       `${SESSION}=`, `${SESSION}=${token}x`, `${SESSION}=${token.slice(1)}`, `${SESSION}="${token}"`, `x${SESSION}=${token}`])
-      assert.equal((await new Visitor().get("/api/auth/session", { headers: { Cookie: cookie }, check: false })).body, null, cookie);
+      assert.equal((await new Visitor().get("/api/auth/session", { headers: { Cookie: cookie } })).body, null, cookie);
     const stray = await new Visitor().get("/api/auth/session", { headers: { Cookie: `${SESSION}.0=stray; ${SESSION}=${token}` } });
     assert.equal(stray.body.user.email, browser.person.email, "a stray chunk is ignored");
   });

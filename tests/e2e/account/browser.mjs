@@ -65,11 +65,10 @@ export class Browser extends Visitor {
     return this.submit("/api/auth/callback/credentials", { email, password, ...fields }, options);
   }
 
-  // The document shows this path's answers to session tokens.
   signOut(fields, options) { return this.submit("/api/auth/signout", fields, options); }
 
-  // null when nobody is signed in, which the document's schema has no word for
-  async session() { return (await this.get("/api/auth/session", { check: false })).body; }
+  // null when nobody is signed in
+  async session() { return (await this.get("/api/auth/session")).body; }
 }
 
 // Somebody with a password, signed in with it.

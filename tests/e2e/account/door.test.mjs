@@ -1,29 +1,24 @@
-// What the door does under pressure and over time. Which failure class (F) and which requirement (A) of identity is tried
-// where, below tests/e2e/account unless it says otherwise:
-//   F-37 F-95 A-12 A-14 A-22 A-34      matrix.test.mjs
-//   F-40 A-10 A-29 A-30 A-31 A-32      authjs.test.mjs
-//   F-39 F-45 F-46 A-08 A-09 A-21      here
-//   F-93 F-94 F-97 A-27 A-36 A-38      secrets.test.mjs
-//   A-40                               audit.test.mjs
-//   tokens of mails, enumeration, rules for passwords (F-33 to F-36, F-38, F-41 to F-44, F-47, A-18 to A-20, A-23 to
-//   A-26, A-28, A-33): the tests of each flow; A-35: ../gateway/auth.test.mjs
+// What the door does under pressure (F-46, A-08, A-21), whom it shows out (F-45, A-30, A-32), and how it looks over HTTPS
+// (A-09).
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import http from "node:http";
 import { after, before, describe, test } from "node:test";
-import { URL_BASE, Visitor, codeOf, mailTo, ownStack, randomAddress, randomEmail, request, signIn, sql, turnpike } from "../support.mjs";
+import { Secret, TOTP } from "otpauth";
+import { URL_BASE, Visitor, codeOf, eventually, mailTo, ownStack, randomAddress, randomEmail, request, sql, turnpike } from "../support.mjs";
 import { Browser, CALLBACK, CSRF, PASSWORD, SESSION, person, signedIn } from "./browser.mjs";
 import { credential } from "./credentials.mjs";
 
 const PORT = Number(new URL(URL_BASE).port) + 72;
 
-describe("guesses from 200 addresses", () => {
+describe("guesses from 200 addresses (F-46, A-08, A-21)", () => {
   const ADDRESSES = Array.from({ length: 200 }, (_, i) => `127.77.${i % 8}.${i + 1}`);
   const GUESSES = 10000;
 
   // All guesses, 64 at a time, each address in turn; resolves to how often each status was met.
-  async function guess(send) {
+  async function guess(send, n = GUESSES) {
     const agents = new Map(ADDRESSES.map((address) => [address, new http.Agent({ keepAlive: true, maxSockets: 1, localAddress: address })]));
-    const met = {}, numbers = Array(GUESSES).keys();
+    const met = {}, numbers = Array(n).keys();
     await Promise.all(Array.from({ length: 64 }, async () => {
       for (const i of numbers) {
         const address = ADDRESSES[i % ADDRESSES.length];
@@ -35,19 +30,25 @@ describe("guesses from 200 addresses", () => {
     return met;
   }
 
-  test("at a password: thirty are looked at in an hour; a code by mail still lets its owner in", async () => {
-    const who = await person(), form = new Browser(), csrfToken = await form.csrf();
+  // On a stack of its own: those that are hashed at once would keep other tests' passwords waiting.
+  test("at a password: thirty are looked at in an hour; a code by mail still lets its owner in", async (t) => {
+    const { url, state, down } = await ownStack({ port: PORT + 8, limits: "enforce" });
+    t.after(down);
+    const who = await person({ state }), form = new Browser({ url }), csrfToken = await form.csrf();
     const headers = { Cookie: `${CSRF}=${form.cookies.get(CSRF)}`, "Content-Type": "application/json", "X-Auth-Return-Redirect": "1" };
     const met = await guess(async (i, options) => {
-      const answer = await request("POST", "/api/auth/callback/credentials", { headers, body: { csrfToken, email: who.email, password: `guess ${i}` }, ...options });
+      const answer = await request("POST", `${url}/api/auth/callback/credentials`, { headers, body: { csrfToken, email: who.email, password: `guess ${i}` }, ...options });
       return answer.status === 200 ? answer.body.url.split("?")[1] : answer.status;
     });
     const looked = met["error=CredentialsSignin&code=credentials"];
     assert.equal(looked + (met[503] ?? 0), 30, `${JSON.stringify(met)}: those that found too many waiting counted as well`);
     assert.equal(met[429], GUESSES - 30);
-    assert.deepEqual(await sql(`SELECT COUNT(*) FROM audit_event WHERE user_id = ${who.id} AND event = 'sign_in_refused'`), [[String(looked)]]);
-    assert.equal((await new Visitor().post("/api/auth/password", { email: who.email, password: PASSWORD })).status, 429, "by the other door as well");
-    assert.ok((await signIn({ email: who.email })).token);
+    assert.deepEqual(await sql(`SELECT COUNT(*) FROM audit_event WHERE user_id = ${who.id} AND event = 'sign_in_refused'`, state), [[String(looked)]]);
+    const post = (path, body) => new Visitor().post(url + path, body);
+    assert.equal((await post("/api/auth/password", { email: who.email, password: PASSWORD })).status, 429, "by the other door as well");
+    assert.equal((await post("/api/auth/request-code", { email: who.email })).status, 200);
+    const code = await eventually(async () => codeOf((await request("GET", `${url}/sandbox/mail.json?to=${encodeURIComponent(who.email)}`, { check: false })).body[0]));
+    assert.equal((await post("/api/auth/verify", { email: who.email, code })).status, 200);
   });
 
   test("at a code: as many as one code takes", async () => {
@@ -65,6 +66,19 @@ describe("guesses from 200 addresses", () => {
     assert.equal(answer.status, 400, "the code has died of the guesses");
     assert.deepEqual(await sql(`SELECT COUNT(*) FROM users WHERE email = '${email}'`), [["0"]]);
   });
+
+  test("at a second factor: ten in an hour for the account, apps and recovery codes together", async () => {
+    const who = await person(), secret = new Secret({ size: 20 }), right = new TOTP({ secret }).generate();
+    const send = async (path, body) => request("POST", path, { body, from: randomAddress(), headers: { Authorization: `Bearer ${(await credential("session", "live", { user: who })).text}` } });
+    assert.equal((await send("/api/account/2fa/enable", { secret: secret.base32, code: right })).status, 200, "has counted");
+    const { text } = await credential("session", "live", { user: who }), headers = { Authorization: `Bearer ${text}` };
+    const met = await guess(async (i, options) => {
+      const body = i % 2 ? { code: String(i).padStart(6, "0") } : { code: "ABCD-EFGH-JK", recovery: true };
+      return (await request("POST", "/api/account/2fa/verify", { headers, body, ...options })).status;
+    }, 1000);
+    assert.equal((met[400] ?? 0) + (met[503] ?? 0), 9, JSON.stringify(met));
+    assert.equal(met[429], 991);
+  });
 });
 
 describe("two processes for each pool", () => {
@@ -79,55 +93,60 @@ describe("two processes for each pool", () => {
   const everywhere = (path, headers) => Promise.all(Array.from({ length: 16 }, () => ask(path, headers)));
   const bearer = (one) => ({ Authorization: `Bearer ${one.text}` });
   const cookie = (one) => ({ Cookie: `${SESSION}=${one.text}` });
-  const isIn = ({ status, body }) => status === 200 && body !== null;
+  const ALL = ["session", "other session", "web", "ide"], now = () => `${Date.now()}000`;
+  const fields = (row) => Object.entries(row).map(([name, value]) => `${name} = ${value}`).join(", ");
+  const byId = (table, one) => `UPDATE ${table} SET ${fields({ mfa_at_us: now() })} WHERE token_hash = UNHEX(SHA2('${one.text.replace(/^session:/, "")}', 256))`;
 
-  // Whatever ends credentials: all of these are gone at once, for all workers; and what must stay, stays.
-  const POST = (path, body) => (url, headers) => request("POST", url + path, { headers, body, check: false });
-  const ENDS = {
-    "signing out": { by: "session", run: POST("/api/auth/signout"), ends: ["session"], keeps: ["other session", "web", "ide"] },
-    "signing out the others": { by: "session", run: POST("/api/auth/signout-others"), ends: ["other session", "web"], keeps: ["session"] },
-    "a new password": { by: "session", run: POST("/api/account/change-password", { currentPassword: PASSWORD, newPassword: "a brand new long phrase" }), ends: ["session", "other session", "web", "ide"], keeps: [] },
-    "deletion": { by: "session", run: async (url, headers, who) => request("DELETE", `${url}/api/account`, { headers, body: { confirm_email: who.email }, check: false }), ends: ["session", "other session", "web", "ide"], keeps: [] },
-    "suspension": { by: "operator", run: async (url, headers, who) => turnpike(["user", "suspend", who.email], stack.state), ends: ["session", "other session", "web", "ide"], keeps: [] },
+  // Whatever ends credentials: all of these are refused at once, by all workers; and what must stay, stays. status: what
+  // they are refused with; prepare: what has to be there before.
+  const POST = (path, body) => ({ headers }) => request("POST", stack.url + path, { headers, body, check: false });
+  const asBrowser = ({ all }) => {
+    const browser = new Browser({ url: stack.url });
+    browser.cookies.set(SESSION, all.web.text);
+    return browser;
   };
-  for (const [name, { by, run, ends, keeps }] of Object.entries(ENDS)) {
-    test(`${name} ends what it ends on the next request of every worker`, async () => {
-      const user = await person({ state: stack.state });
-      const all = { session: await credential("session", "live", { stack, user }), "other session": await credential("session", "live", { stack, user }),
-        web: await credential("web", "live", { stack, user }), ide: await credential("ide", "live", { stack, user }) };
-      const check = (key) => (key === "web" ? everywhere("/api/auth/session", cookie(all[key])) : everywhere("/v1/account/me", bearer(all[key])));
-      for (const key in all) for (const answer of await check(key)) assert.ok(isIn(answer), `${key} before: ${answer.status} ${answer.text}`);
-      const done = await run(stack.url, by === "session" ? bearer(all.session) : {}, user);
+  const ENDS = {
+    "signing out": { run: POST("/api/auth/signout"), ends: ["session"] },
+    "signing out the others": { run: POST("/api/auth/signout-others"), ends: ["other session", "web"] },
+    "signing out of a browser": { run: (at) => asBrowser(at).signOut({}, { check: false }), ends: ["web"] },
+    "signing in anew with that browser": { run: (at) => asBrowser(at).signInWith(at.user.email, PASSWORD, {}, { check: false }), ends: ["web"] },
+    "ending one from another": { run: async ({ headers, user }) => {
+      const [[id]] = await sql(`SELECT public_id FROM ide_token WHERE user_id = ${user.id}`, stack.state);
+      return request("DELETE", `${stack.url}/api/account/credentials/${id}`, { headers, check: false });
+    }, ends: ["ide"] },
+    "a new password": { run: POST("/api/account/change-password", { currentPassword: PASSWORD, newPassword: "a brand new long phrase" }), ends: ALL },
+    "a password set by a mailed link": { run: async ({ user }) => {
+      const token = randomBytes(32).toString("base64url");
+      await sql(`INSERT INTO email_token (token_hash, purpose, user_id, ip, created_at_us, expires_at_us)
+        VALUES (UNHEX(SHA2('${token}', 256)), 'reset', ${user.id}, '127.0.0.1', ${now()}, ${Date.now() + 60000}000)`, stack.state);
+      return POST("/api/account/reset-password", { token, password: "a brand new long phrase" })({});
+    }, ends: ALL },
+    "turning the second factor on": { run: async ({ headers }) => {
+      const secret = new Secret({ size: 20 });
+      return POST("/api/account/2fa/enable", { secret: secret.base32, code: new TOTP({ secret }).generate() })({ headers });
+    }, ends: ["other session", "web", "ide"], status: 403 },
+    "turning it off, for those that have not proved it": { prepare: ({ user, all }) => sql(`UPDATE users SET mfa_since_us = ${now()} - 1000000 WHERE user_id = ${user.id};
+      ${byId("session", all.session)}; ${byId("ide_token", all.ide)}`, stack.state), pending: ["other session", "web"],
+    run: POST("/api/account/2fa/disable", { password: PASSWORD }), ends: ["other session", "web"] },
+    "deletion": { run: ({ headers, user }) => request("DELETE", `${stack.url}/api/account`, { headers, body: { confirm_email: user.email }, check: false }), ends: ALL },
+    "suspension": { run: ({ user }) => turnpike(["user", "suspend", user.email], stack.state), ends: ALL, status: 403 },
+  };
+  for (const [name, { prepare, pending = [], run, ends, status = 401 }] of Object.entries(ENDS)) {
+    test(`${name} ends what it ends on the next request of every worker (F-45, A-32)`, async () => {
+      const user = await person({ state: stack.state }), all = {};
+      for (const key of ALL) all[key] = await credential(key.split(" ").at(-1), "live", { stack, user });
+      const check = async (key, expected, why) => {
+        const answers = await (key === "web" ? everywhere("/api/account/2fa/status", cookie(all[key])) : everywhere("/v1/account/me", bearer(all[key])));
+        for (const answer of answers) assert.equal(answer.status, expected, `${key} ${why}: ${answer.text}`);
+      };
+      await prepare?.({ user, all });
+      for (const key of ALL) await check(key, pending.includes(key) ? 403 : 200, "before");
+      const done = await run({ headers: bearer(all.session), user, all });
       assert.ok(done.status === 200 || done.status === 0, `${done.status} ${done.text ?? done.stderr}`);
-      for (const key of ends) for (const answer of await check(key)) assert.ok(!isIn(answer), `${key} lives: ${answer.text}`);
-      for (const key of keeps) for (const answer of await check(key)) assert.ok(isIn(answer), `${key} is gone: ${answer.status} ${answer.text}`);
+      for (const key of ALL) await check(key, ends.includes(key) ? status : 200, "after");
     });
   }
 });
-
-test("who is suspended between two steps does not get to the second (F-39)", async () => {
-  const email = randomEmail("step"), first = await signIn({ email }), suspend = () => turnpike(["user", "suspend", email]);
-  const visitor = new Visitor();
-  await visitor.post("/api/auth/request-code", { email });
-  const mails = await eventuallyTwo(email);
-  const code = codeOf(mails);
-  assert.equal((await suspend()).status, 0);
-  const sessions = () => sql(`SELECT session_id FROM session s JOIN users u USING (user_id) WHERE u.email = '${email}' ORDER BY 1`), before = await sessions();
-  const late = await visitor.post("/api/auth/verify", { email, code }, { check: false });
-  assert.ok([400, 403].includes(late.status), `${late.status} ${late.text}`);
-  assert.equal((await first.get("/api/account/me")).status, 403);
-  assert.deepEqual(await sessions(), before, "no session was made on the way");
-});
-
-// The second mail to an address: the first one was used to sign in.
-async function eventuallyTwo(email) {
-  for (let seen; ;) {
-    const mail = await mailTo(email, { newerThan: seen });
-    const { body } = await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false });
-    if (body.length >= 2) return body[0];
-    seen = mail.id;
-  }
-}
 
 describe("a site with https", () => {
   const SITE = "https://id.example.test";
@@ -139,7 +158,7 @@ describe("a site with https", () => {
   });
   after(() => stack?.down());
 
-  test("has cookies that browsers guard by their names", async () => {
+  test("has cookies that browsers guard by their names (A-09, A-10)", async () => {
     const { cookies } = await browser.get("/api/auth/csrf");
     const guarded = { Path: "/", HttpOnly: true, Secure: true, SameSite: "Lax" };
     assert.deepEqual(cookies, [{ name: `__Host-${CSRF}`, value: cookies[0].value, ...guarded }, { name: `__Secure-${CALLBACK}`, value: encodeURIComponent(SITE), ...guarded }]);
@@ -154,7 +173,7 @@ describe("a site with https", () => {
     assert.deepEqual(out.cookies.map((c) => [c.name, c["Max-Age"], c.Secure]), [[`__Secure-${SESSION}`, "0", true], ["suparbase-mfa-ok", "0", true]]);
   });
 
-  test("takes its own origin for its own, and no other", async () => {
+  test("takes its own origin for its own, and no other (A-14)", async () => {
     await browser.signInWith(browser.person.email);
     for (const [origin, status] of [[SITE, 400], [SITE.toUpperCase(), 400], [undefined, 400], [stack.url, 403], ["http://id.example.test", 403], [`${SITE}:443`, 403], [`${SITE}.evil.example`, 403], ["null", 403]]) {
       const answer = await browser.post("/api/account/change-password", "{", { headers: origin === undefined ? {} : { Origin: origin } });

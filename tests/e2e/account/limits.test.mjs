@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Visitor, randomEmail, sql } from "../support.mjs";
+import { person } from "./browser.mjs";
+import { credential } from "./credentials.mjs";
 import { csrf, isSignedIn, personWithPassword, signInWithPassword } from "./passwords.mjs";
 
 // Refused by a bucket that gets a token each `token_s` and was full `since` (ms): when the next one comes.
@@ -13,7 +15,7 @@ function isRefused(answer, token_s, since) {
   if (passed < token_s - 1) assert.ok(seconds >= token_s - passed - 1, `${seconds} s, when ${passed} s have passed`);
 }
 
-test("ten passwords for one address of a person from one address of the net, then one each 90 seconds", async () => {
+test("ten passwords for one address of a person from one address of the net, then one each 90 seconds (A-08)", async () => {
   const visitor = new Visitor(), form = await csrf(visitor), email = await personWithPassword(sql);
   const since = Date.now(), open = () => Math.floor((Date.now() - since) / 90000); // tokens that a slow machine lets come back
   for (let i = 0; i < 10; i++) {
@@ -29,7 +31,7 @@ test("ten passwords for one address of a person from one address of the net, the
   assert.ok(isSignedIn(await signInWithPassword(elsewhere, await csrf(elsewhere), { email })), "and the same from elsewhere");
 });
 
-test("a hundred passwords from one address of the net, for whomever, then one each 36 seconds", async () => {
+test("a hundred passwords from one address of the net, for whomever, then one each 36 seconds (A-08)", async () => {
   const visitor = new Visitor(), form = await csrf(visitor);
   const since = Date.now();
   let n = 0;
@@ -52,4 +54,34 @@ test("a hundred passwords from one address of the net, for whomever, then one ea
   const back = Math.ceil((Date.now() - since) / 36000);
   assert.ok(n >= 100 && n <= 99 + back, `${n} tries passed`);
   for (const answer of refused) isRefused(answer, 36, back > 1 ? 0 : since);
+});
+
+// As many of n calls at once as the window lets through; each address of the net makes few of them.
+async function through(n, call) {
+  const visitors = Array.from({ length: 8 }, () => new Visitor());
+  const answers = await Promise.all(Array.from({ length: n }, (_, i) => call(visitors[i % visitors.length])));
+  for (const answer of answers.filter((a) => a.status !== 200)) {
+    assert.deepEqual([answer.status, answer.body.category], [429, "rate_limited"], answer.text);
+    assert.ok(answer.headers["retry-after"] >= 1 && answer.headers["retry-after"] <= 60);
+  }
+  return answers.filter((a) => a.status === 200).length;
+}
+
+test("one user, from wherever: 300 reads and 90 changes a minute (A-08)", async () => {
+  const someone = await person({ password: false }), { text } = await credential("session", "live", { user: someone });
+  const headers = { Authorization: `Bearer ${text}` };
+  assert.equal(await through(330, (visitor) => visitor.get("/api/account/2fa/status", { headers })), 300);
+  assert.equal(await through(100, (visitor) => visitor.post("/api/account/delete/cancel", undefined, { headers })), 90);
+  const other = await credential("session", "live", {});
+  assert.equal((await new Visitor().get("/api/account/2fa/status", { headers: { Authorization: `Bearer ${other.text}` } })).status, 200, "others are not touched");
+});
+
+test("thirty passwords an hour for one address of a person, whether it has an account or not (F-41, F-46, A-08)", async () => {
+  for (const email of [await personWithPassword(sql), randomEmail("nobody")]) {
+    const knock = () => new Visitor().post("/api/auth/password", { email, password: "wrong" });
+    for (let i = 0; i < 30; i++) assert.ok([401, 503].includes((await knock()).status), `try ${i + 1}`);
+    const { status, headers } = await knock();
+    assert.equal(status, 429, email);
+    assert.ok(headers["retry-after"] >= 1 && headers["retry-after"] <= 120);
+  }
 });

@@ -1,7 +1,7 @@
 // What the tests of passwords and mailed links share. Each step comes from an address of its own, since few calls are
 // let through from one.
 import assert from "node:assert/strict";
-import { URL_BASE, Visitor, eventually, randomEmail, request, sql } from "../support.mjs";
+import { URL_BASE, Visitor, eventually, randomEmail, request, signIn, sql } from "../support.mjs";
 
 export const PASSWORD = "violet anchor 71 drizzle", OTHER = "quartz meadow 38 lantern";
 
@@ -62,6 +62,13 @@ export async function person({ email = randomEmail("person"), password = PASSWOR
   return { email, password, user };
 }
 
+// Somebody whom a provider vouches for, without a password.
+export async function oauthOnly() {
+  const visitor = await signIn();
+  await sql(`INSERT INTO identity (user_id, provider, subject, created_at_us) SELECT user_id, 'github', public_id, 1 FROM users WHERE email = '${visitor.email}'`);
+  return visitor;
+}
+
 // A link for a new password, from the newest of what will be n mails.
 export async function resetToken(email, n) {
   assert.equal((await forgot({ email })).status, 200);
@@ -84,7 +91,7 @@ export async function browser(email, password, { visitor = new Visitor(), url = 
 // Whether each kind of credential is still taken.
 export async function isAlive({ token, cookie, ide }) {
   const product = await new Visitor({ token }).get("/api/account/me");
-  const account = await new Visitor().get("/api/auth/session", { headers: { Cookie: cookie }, check: false });
+  const account = await new Visitor().get("/api/auth/session", { headers: { Cookie: cookie } });
   const gateway = await new Visitor({ token: ide }).get("/v1/account/me");
   return { token: product.status !== 401, cookie: account.text !== "null\n", ide: gateway.status !== 401 };
 }

@@ -1,11 +1,13 @@
-// Every route of every family asked with every kind of credential in every state and place (F-37, F-95, A-22, A-34). The
+// Every route of every family asked with every kind of credential in every state and place (F-37, F-77, F-95, A-13, A-15,
+// A-22, A-34, A-38). The
 // routes and what they ask for come from the tables (`turnpike routes --all`); who may come in without proof is a list
 // here, so that opening a door takes two people. Routes that change something are asked with bodies that are no JSON:
 // they fail after the door, not at it; those without a body get somebody of their own each time.
 import assert from "node:assert/strict";
 import http from "node:http";
 import { after, before, test } from "node:test";
-import { URL_BASE, ownStack, request, sql, turnpike } from "../support.mjs";
+import { URL_BASE, credit, eventually, ownStack, request, sql, turnpike } from "../support.mjs";
+import { chat } from "../gateway/ai.mjs";
 import { setting } from "../gateway/support.mjs";
 import { person } from "./browser.mjs";
 import { STATES, carried, carriersOf, credential, garbage } from "./credentials.mjs";
@@ -114,6 +116,8 @@ before(async () => {
   victim = await person({ state: stack.state, name: "Victoria Other-Tenant", password: false });
   victim.session = await credential("session", "live", { stack, user: victim });
   victim.ide = await credential("ide", "live", { stack, user: victim });
+  victim.web = await credential("web", "live", { stack, user: victim });
+  victim.ids = await idsOf(victim);
 });
 after(() => { agent.destroy(); return stack?.down(); });
 
@@ -128,7 +132,7 @@ function taken(auth, { kind, carrier, headers }) {
   case "CRON":
     return carrier === "the secret of cron" ? "anonymous" : "bad";
   case "SESSION":
-    return kind === "session" && hasBearer ? "known" : "bad";
+    return kind === "session" && hasBearer ? "known" : "bad"; // with or without "session:"
   case "ACCOUNT":
   case "ACCOUNT_OPTIONAL":
     if ((kind === "session" && carrier === "bearer") || (kind === "web" && carrier === "cookie")) return "known";
@@ -172,18 +176,57 @@ function isAsked(route, cell) {
   return !twin || (route.family === "account") === claimed;
 }
 
-// The victim's own ids, and else what is harmless.
-const PARAMETERS = () => ({ session_id: victim.sessionId, device_id: victim.ideId, token_id: victim.ideId, provider: "nobody", platform: "linux-x64", quality: "stable", commit: "0".repeat(40), tier: "free", model_id: "sandbox-chat" });
-
-async function ask(route, cell) {
-  const parameters = PARAMETERS();
-  const path = route.template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(parameters[name] ?? "x"));
-  const body = route.method === "GET" ? undefined : "{";
-  return request(route.method, stack.url + path, { headers: cell.headers, body, agent, check: !route.flags.includes("hidden") && isDocumented(route) });
+// What the victim has, by the parameters that name it: what anybody else is to find nothing under (F-77).
+async function idsOf({ id, ide, email }) {
+  const one = async (text) => (await sql(text, stack.state))[0]?.[0];
+  await credit(email, { topup: 1000000 }, stack.state);
+  const answer = await request("POST", `${stack.url}/v1/chat/completions`, { body: chat("tokens=1"), headers: { Authorization: `Bearer ${ide.text}` }, check: false });
+  assert.equal(answer.status, 200, answer.text);
+  const list = () => request("GET", `${stack.url}/v1/account/usage/activity`, { headers: { Authorization: `Bearer ${ide.text}` }, check: false });
+  const [{ id: activity }] = await eventually(async () => { const { body } = await list(); assert.ok(body.items.length > 0); return body.items; });
+  const session = await one(`SELECT public_id FROM session WHERE user_id = ${id}`);
+  return { session_id: [session], activity_id: [activity],
+    credential_id: [session, await one(`SELECT public_id FROM web_session WHERE user_id = ${id}`), await one(`SELECT public_id FROM ide_token WHERE user_id = ${id}`)] };
 }
 
-// The document shows the first of two families with one path.
-const isDocumented = (route) => route.template !== "/api/auth/session" /* null has no schema */ && !(route.family === "account" && routes.some((r) => r !== route && r.method === route.method && r.template === route.template));
+// What is nobody's, and harmless.
+const PARAMETERS = { provider: "nobody", platform: "linux-x64", quality: "stable", commit: "0".repeat(40), tier: "free", model_id: "sandbox-chat", user_code: "ZZZZ-ZZZZ" };
+const parameterOf = ({ template }) => /\{(\w+)\}/.exec(template)?.[1];
+
+// The route's path, once for each id of the victim that it can name.
+function pathsOf(route) {
+  const fill = (more) => route.template.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = { ...PARAMETERS, ...more }[name];
+    assert.ok(value, `${route.template}: what is a ${name}?`);
+    return encodeURIComponent(value);
+  });
+  const name = parameterOf(route);
+  return name in victim.ids ? victim.ids[name].map((id) => fill({ [name]: id })) : [fill({})];
+}
+
+async function ask(route, cell, path = pathsOf(route)[0]) {
+  const body = route.method === "GET" ? undefined : "{";
+  return request(route.method, stack.url + path, { headers: cell.headers, body, agent, check: !route.flags.includes("hidden") });
+}
+
+// What every answer carries, whoever gets it; [] or what is wrong.
+function faultsOf(route, { status, headers, text }) {
+  const wrong = [], isPublic = ["NONE", "OPTIONAL"].includes(route.auth) && route.family !== "account";
+  if (headers["x-content-type-options"] !== "nosniff") wrong.push("A-13: no nosniff");
+  if (!/frame-ancestors 'none'/.test(headers["content-security-policy"])) wrong.push("A-13: frames");
+  if (text !== "" && !/; charset=utf-8$/.test(headers["content-type"])) wrong.push(`A-15: ${headers["content-type"]}`);
+  if ((!isPublic || status === 401 || status === 403) && !/\bno-store\b/.test(headers["cache-control"])) wrong.push(`A-38: ${headers["cache-control"]}`);
+  return wrong;
+}
+
+// Two routes tell by their answers whether they took the caller for somebody, where nobody is let in, too. The first is
+// Auth.js', which shows sessions of browsers alone.
+function isRight(route, cell, { status, body }) {
+  const isKnown = taken(route.auth, cell) === "known" && ["live", "pending"].includes(cell.state);
+  if (route.template === "/api/auth/session") return (body !== null) === (isKnown && cell.kind === "web");
+  if (route.template === "/api/account/verify-email/start") return (status === 200) === isKnown;
+  return true;
+}
 
 // All at once, but not more than there are sockets.
 async function each(items, run) {
@@ -203,23 +246,27 @@ test("who may come in without a credential, or without its second factor, is wri
 });
 
 test("every route, every kind of credential, every state", async (t) => {
-  [[victim.sessionId]] = await sql(`SELECT public_id FROM session WHERE user_id = ${victim.id}`, stack.state);
-  [[victim.ideId]] = await sql(`SELECT public_id FROM ide_token WHERE user_id = ${victim.id}`, stack.state);
   const states = ["session", "web", "ide", "jwt"].flatMap((kind) => STATES.map((state) => [kind, state]));
   const shared = (await Promise.all(states.map(([kind, state]) => credential(kind, state, { stack })))).filter(Boolean);
   const known = shared.flatMap((one) => carriersOf(one.kind).map((carrier) => carried(one, carrier)));
-  const web = shared.find((one) => one.kind === "web" && one.state === "live");
-  const both = { kind: "garbage", state: "none", carrier: "a live cookie, and a bad bearer", headers: { ...carried(web, "cookie").headers, Authorization: `Bearer cgx_${"x".repeat(43)}` } };
-  const cells = [{ kind: "nothing", state: "none", carrier: "", headers: {} }, ...known, ...await garbage(setting("account", "cron_secret", stack.state)), both];
-  const asked = routes.flatMap((route) => cells.filter((cell) => isAsked(route, cell)).map((cell) => ({ route, cell })));
+  // A cookie never stands in for a bearer, nor beside one: whose it is must not show.
+  const cookie = carried(victim.web, "cookie").headers, session = shared.find((one) => one.kind === "session" && one.state === "live");
+  const both = [{ kind: "garbage", state: "none", carrier: "another's live cookie, and a bad bearer", headers: { ...cookie, Authorization: `Bearer cgx_${"x".repeat(43)}` } },
+    { kind: "garbage", state: "none", carrier: "another's live cookie, and Basic", headers: { ...cookie, Authorization: "Basic YTpi" } },
+    { ...carried(session, "bearer"), headers: { ...cookie, ...carried(session, "bearer").headers } }];
+  const cells = [{ kind: "nothing", state: "none", carrier: "", headers: {} }, ...known, ...await garbage(setting("account", "cron_secret", stack.state)), ...both];
+  const asked = routes.flatMap((route) => pathsOf(route).flatMap((path) => cells.filter((cell) => isAsked(route, cell)).map((cell) => ({ route, path, cell }))));
   const before = await rowsOf(victim.id), wrong = [], refusals = new Map(), counts = {};
 
-  await each(asked, async ({ route, cell }) => {
+  await each(asked, async ({ route, path, cell }) => {
     const own = spends(route) && taken(route.auth, cell) === "known" && expected(route, cell) === "in" ? carried(await credential(cell.kind, cell.state, { stack }), cell.carrier) : cell;
-    const answer = await ask(route, own), should = expected(route, cell), is = met(route, answer);
-    const name = `${route.method} ${route.template} [${route.auth}], ${cell.kind} ${cell.state} as ${cell.carrier}`;
+    const answer = await ask(route, own, path), should = expected(route, cell), is = met(route, answer);
+    const name = `${route.method} ${path} [${route.auth}], ${cell.kind} ${cell.state} as ${cell.carrier}`;
     counts[is] = (counts[is] ?? 0) + 1;
     if (is !== should) wrong.push(`${name}: ${is} instead of ${should}: ${answer.status} ${answer.text.slice(0, 120)}`);
+    if (is === "in" && parameterOf(route) in victim.ids && answer.status !== 404) wrong.push(`${name}: finds another tenant's: ${answer.status}`);
+    if (is === "in" && !isRight(route, cell, answer)) wrong.push(`${name}: taken for somebody else: ${answer.status} ${answer.text.slice(0, 120)}`);
+    for (const fault of faultsOf(route, answer)) wrong.push(`${name}: ${answer.status}: ${fault}`);
     if (answer.status >= 500 && answer.status !== 503) wrong.push(`${name}: ${answer.status} ${answer.text.slice(0, 120)}`);
     for (const canary of [victim.email, victim.name, victim.publicId, victim.session.text, victim.ide.text])
       if (answer.text.includes(canary)) wrong.push(`${name}: shows another tenant's ${canary}`);
@@ -265,7 +312,7 @@ test("asking changes nothing: GET, HEAD and OPTIONS of every route, and no word 
   const items = routes.filter((r) => r.method === "GET" && !r.flags.includes("page") && !r.template.includes("/oauth/")).flatMap((route) => live.filter((cell) => isAsked(route, cell)).map((cell) => [route, cell]));
   for (const method of ["GET", "HEAD", "OPTIONS"])
     await each(items, async ([route, cell]) => {
-      const path = route.template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(PARAMETERS()[name] ?? "x"));
+      const [path] = pathsOf(route);
       const { status, headers } = await request(method, stack.url + path, { headers: { ...cell.headers, Origin: "https://evil.example", "Access-Control-Request-Method": "POST" }, agent, check: false });
       if (status >= 500 && status !== 503) wrong.push(`${method} ${route.template}: ${status}`);
       if (route.family === "account" && Object.keys(headers).some((name) => name.startsWith("access-control-"))) wrong.push(`${method} ${route.template}: CORS`);

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { URL_BASE, Visitor, randomEmail, request, signIn, sql } from "../support.mjs";
 import { exchange } from "../signing.mjs";
 import { ideToken } from "../gateway/support.mjs";
-import { OTHER, PASSWORD, browser, confirm, forgot, isAlive, isFailure, isInvalid, look, mailsTo, person, reset, resetToken, signUp, start, tokenOf, withPassword } from "./mailing.mjs";
+import { OTHER, PASSWORD, browser, confirm, forgot, isAlive, isFailure, isInvalid, look, mailsTo, oauthOnly, person, reset, resetToken, signUp, start, tokenOf, withPassword } from "./mailing.mjs";
 
 const change = (body, { token, cookie, visitor = new Visitor() } = {}) => {
   visitor.token = token;
@@ -19,7 +19,7 @@ const everyCredential = async ({ email, password }) => ({
   ide: await ideToken(email),
 });
 const ALL = { token: true, cookie: true, ide: true }, NONE = { token: false, cookie: false, ide: false };
-const expire = (token) => sql(`UPDATE email_token SET expires_at_us = 1 WHERE token_hash = UNHEX(SHA2('${token}', 256))`);
+const expire = (token) => sql(`UPDATE email_token SET expires_at_us = (UNIX_TIMESTAMP() - 1) * 1000000 WHERE token_hash = UNHEX(SHA2('${token}', 256))`);
 const opened = (token) => sql(`SELECT consumed_at_us FROM email_token WHERE token_hash = UNHEX(SHA2('${token}', 256))`);
 
 test("a mailed link sets a new password and ends everything (F-45, A-23)", async () => {
@@ -54,7 +54,7 @@ test("a mailed link sets a new password and ends everything (F-45, A-23)", async
   assert.deepEqual(events.flat(), ["password_reset_asked", "password_reset"]);
 });
 
-test("unknown, used and expired links are told apart; what is refused uses none up", async () => {
+test("unknown, used and expired links are told apart; what is refused uses none up (A-28)", async () => {
   const { email } = await person();
   const first = await resetToken(email, 2), second = await resetToken(email, 3);
   isFailure(await reset({ token: "x".repeat(43), password: OTHER }), 404, "not_found", "unknown");
@@ -115,13 +115,13 @@ test("looking at a link does not use it (F-35)", async () => {
   assert.equal((await confirm({ token: proof })).status, 200);
 });
 
-test("forgot-password answers every address alike (F-41) and mails only to accounts", async () => {
-  const proved = await person(), code = await signIn(), suspended = await person(), waiting = randomEmail("waiting"), unknown = randomEmail("unknown");
+test("forgot-password answers every address alike (F-41, A-24) and mails only to accounts", async () => {
+  const proved = await person(), code = await signIn(), oauth = await oauthOnly(), suspended = await person(), waiting = randomEmail("waiting"), unknown = randomEmail("unknown");
   await sql(`UPDATE users SET suspended_at_us = 1 WHERE email = '${suspended.email}'`);
   await signUp({ email: waiting, password: PASSWORD });
   await mailsTo(waiting, 1);
   const answers = [];
-  for (const email of [unknown, proved.email, code.email, suspended.email, waiting, "no address", "a@b", "x".repeat(120)]) answers.push(look(await forgot({ email })));
+  for (const email of [unknown, proved.email, code.email, oauth.email, suspended.email, waiting, "no address", "a@b", "x".repeat(120)]) answers.push(look(await forgot({ email })));
   for (const answer of answers) assert.deepEqual(answer, answers[0]);
   assert.equal(answers[0].text, '{"ok":true,"configured":true}\n');
   await mailsTo(unknown, 0);
@@ -181,7 +181,7 @@ test("links begin with the configured address, whatever the request says (F-43)"
   }
 });
 
-test("changing the password takes the present one and ends everything (F-45)", async () => {
+test("changing the password takes the present one and ends everything (F-45, A-23, A-33)", async () => {
   const who = await person(), held = await everyCredential(who), pending = await resetToken(who.email, 2);
   isFailure(await change({ currentPassword: PASSWORD, newPassword: OTHER }), 401, "unauthorized", "nobody");
   isFailure(await change({ currentPassword: OTHER, newPassword: `${OTHER}!` }, held), 400, "bad_password", "wrong");
@@ -244,13 +244,13 @@ test("a password signs in the product family: a token, or a hand-off for the IDE
   assert.equal((await withPassword({ email, password: PASSWORD, from: "ide", challenge: "!".repeat(43) })).status, 400);
 });
 
-test("every refusal of a password is the same answer (F-41)", async () => {
-  const proved = await person(), code = await signIn(), suspended = await person(), going = await person(), waiting = randomEmail("waiting");
+test("every refusal of a password is the same answer (F-41, A-24)", async () => {
+  const proved = await person(), code = await signIn(), oauth = await oauthOnly(), suspended = await person(), going = await person(), waiting = randomEmail("waiting");
   await sql(`UPDATE users SET suspended_at_us = 1 WHERE email = '${suspended.email}'`);
   await sql(`UPDATE users SET delete_after_us = 1 WHERE email = '${going.email}'`);
   await signUp({ email: waiting, password: PASSWORD });
   await mailsTo(waiting, 1);
-  const tries = [[proved.email, OTHER], [proved.email, ""], [code.email, PASSWORD], [suspended.email, PASSWORD], [going.email, PASSWORD], [waiting, PASSWORD],
+  const tries = [[proved.email, OTHER], [proved.email, ""], [code.email, PASSWORD], [oauth.email, PASSWORD], [suspended.email, PASSWORD], [going.email, PASSWORD], [waiting, PASSWORD],
     [randomEmail("unknown"), PASSWORD], ["no address", PASSWORD], [proved.email, `${PASSWORD} `], [proved.email, "x".repeat(900)]];
   const answers = [];
   for (const [email, password] of tries) {

@@ -4,7 +4,7 @@
 // mailparser.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -12,12 +12,12 @@ import { simpleParser } from "mailparser";
 import { Secret, TOTP } from "otpauth";
 import { SMTPServer } from "smtp-server";
 import { URL_BASE, codeOf, eventually, ownStack, randomEmail, sql } from "../support.mjs";
-import { setting } from "../gateway/support.mjs";
+import { claims, mint, setting } from "../gateway/support.mjs";
 import { Browser } from "./browser.mjs";
 
 const PORT = Number(new URL(URL_BASE).port) + 80;
 const MAIL_USER = "turnpike", MAIL_PASSWORD = "mail-pass-canary-7f3a";
-const mails = [], logins = [];
+const mails = [], everyMail = [], logins = [];
 let stack, mailbox, person;
 const secrets = new Map(); // value -> what it is
 const answers = [];
@@ -36,7 +36,7 @@ before(async () => {
       done(auth.username === MAIL_USER && auth.password === MAIL_PASSWORD ? null : new Error("no"), { user: auth.username });
     },
     onData(stream, session, done) {
-      simpleParser(stream).then((mail) => { mails.push(Object.assign(mail, { session })); done(); }, done);
+      simpleParser(stream).then((mail) => { mails.push(Object.assign(mail, { session })); everyMail.push(mail); done(); }, done);
     },
   });
   await new Promise((resolve) => mailbox.listen(0, "127.0.0.1", resolve));
@@ -109,8 +109,30 @@ test("one person goes through every flow; mails come over TLS, and are mails", a
   ok(await app.post("/api/auth/request-code", { email, from: "ide" }));
   const signedIn = ok(await app.post("/api/auth/verify", { email, code: codeOf(await mailTo(email, /\b\d{6}\b/)), device: "linux-x64" }));
   app.token = secret("a session token", signedIn.token.replace("session:", "")) && signedIn.token;
-  if (signedIn.redirect) secret("a hand-off", new URL(signedIn.redirect).searchParams.get("handoff"));
   ok(await app.post("/api/account/2fa/verify", { code: enabled.recoveryCodes[0], recovery: true }));
+  const verifier = secret("a client's verifier", randomBytes(32).toString("base64url")), challenge = createHash("sha256").update(verifier).digest("base64url");
+  const { redirect } = ok(await app.post("/api/auth/handoff", { challenge })), handoff = secret("a handoff", new URL(redirect).searchParams.get("handoff"));
+  const exchanged = ok(await app.post("/api/auth/exchange", { handoff, verifier }));
+  secret("the token of a handoff", exchanged.token.replace("session:", ""));
+
+  const { code } = ok(await app.post("/v1/auth/ide/start", { code_challenge: challenge, code_challenge_method: "S256" }));
+  secret("an IDE code", code);
+  ok(await app.post("/v1/auth/ide/approve", { code }));
+  secret("another IDE token", ok(await app.post("/v1/auth/ide/token", { code, code_verifier: verifier })).ide_token);
+  const project = new Watched({ url: stack.url, token: await mint(claims({ iss: `${stack.url}/sandbox/supabase/auth/v1` }), { url: stack.url }) });
+  secret("a project's bearer", project.token);
+  ok(await project.get("/v1/account/me"));
+
+  // What is refused says nothing of what it was asked with.
+  const refuse = async (status, url, body) => assert.equal((await app.post(url, body)).status, status, url);
+  await refuse(409, "/api/account/verify-email/confirm", { token: verify });
+  await refuse(409, "/api/account/reset-password", { token: reset, password: wrong });
+  await refuse(400, "/api/auth/exchange", { handoff, verifier });
+  await refuse(400, "/v1/auth/ide/token", { code, code_verifier: verifier });
+  await refuse(400, "/api/account/2fa/verify", { code: enabled.recoveryCodes[0], recovery: true });
+  await refuse(400, "/api/account/change-password", { currentPassword: wrong, newPassword: first });
+  const unknown = new Watched({ url: stack.url, token: secret("an unknown bearer", `cgx_${randomBytes(32).toString("base64url")}`) });
+  for (const url of ["/v1/account/me", "/api/account/me"]) assert.equal((await unknown.get(url)).status, 401);
 
   const device = new Watched({ url: stack.url }), started = ok(await device.post("/v1/auth/device/start", {}), 200);
   secret("a device code", started.device_code);
@@ -120,7 +142,7 @@ test("one person goes through every flow; mails come over TLS, and are mails", a
   ok(await device.get("/v1/account/me"));
   await device.post("/api/anthropic/v1/messages", { model: "sandbox-claude", max_tokens: 5, messages: [{ role: "user", content: "Hi" }] }, { headers: { Authorization: "Basic x", "x-api-key": device.token } });
   ok(await app.get("/api/account/export"));
-  ok(await browser.get("/api/account/export", { check: false }));
+  ok(await browser.get("/api/account/export"));
   assert.ok(logins.length > 0 && logins.every((login) => login.secure), "no password before TLS");
 });
 
@@ -136,7 +158,7 @@ function findIn(text, where) {
   return found;
 }
 
-test("none of it is in a log, or among the arguments of a process", () => {
+test("none of it is in a log, or among the arguments of a process (F-93)", () => {
   const logs = filesBelow(path.join(stack.state, "log"));
   assert.ok(logs.some((file) => fs.readFileSync(file, "latin1").includes("signed_in")), "the flows are in the logs");
   assert.deepEqual(logs.flatMap((file) => findIn(fs.readFileSync(file, "latin1"), path.basename(file))), []);
@@ -147,11 +169,23 @@ test("none of it is in a log, or among the arguments of a process", () => {
   assert.deepEqual(processes.flatMap((line) => findIn(line, line.slice(0, 80))), []);
 });
 
-test("the database has hashes and sealed texts of it, and nothing else", async () => {
+test("mails carry the secret of their own link, and no other (F-94)", () => {
+  assert.ok(everyMail.length >= 5);
+  const wrong = everyMail.flatMap(({ subject, text, html, headerLines }) => findIn([text, html, ...headerLines.map(({ line }) => line)].join("\n"), subject));
+  assert.deepEqual(wrong.map((found) => found.split(" in ")[0]).sort(), ["a mailed proof", "a mailed reset"]);
+  for (const { text, html } of everyMail)
+    for (const [link] of `${text}${html}`.matchAll(/https?:[^\s"<]+/g)) assert.ok(link.startsWith(`${stack.url}/`) && !link.includes("?") || /\/signin\?/.test(link), link);
+});
+
+test("the database has hashes and sealed texts of it, and nothing else (F-97, A-27, A-36)", async () => {
   await eventually(async () => assert.deepEqual(await sql("SELECT kind FROM outbox WHERE done_at_us IS NULL", stack.state), []), 20000);
   const dump = execFileSync("mariadb-dump", ["--no-defaults", `--socket=${stack.state}/run/mysql.sock`, "-uroot", "--hex-blob", "--skip-extended-insert", "turnpike"], { maxBuffer: 1 << 28 }).toString();
   assert.deepEqual(findIn(dump, "the dump"), []);
   const hashes = [...secrets].filter(([, what]) => ["another cookie", "a session token", "an IDE token"].includes(what)).map(([value, what]) => [what, createHash("sha256").update(value).digest("hex").toUpperCase()]);
+  // Short ones are worth guessing: no hash of them is there that needs neither a salt nor a key.
+  for (const [value, what] of secrets)
+    if (what === "a recovery code")
+      for (const text of [value, value.replaceAll("-", "")]) assert.ok(!dump.toUpperCase().includes(createHash("sha256").update(text).digest("hex").toUpperCase()), "a plain hash of a recovery code");
   for (const [what, hash] of hashes) assert.ok(dump.toUpperCase().includes(hash), `the SHA-256 of ${what}`);
   const [[phc]] = await sql(`SELECT hash FROM password JOIN users USING (user_id) WHERE email = '${person.email}'`, stack.state);
   assert.match(phc, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
@@ -161,11 +195,11 @@ test("the database has hashes and sealed texts of it, and nothing else", async (
   assert.ok(!seal.includes(raw.toString("hex").toUpperCase()) && !dump.toUpperCase().includes(raw.toString("hex").toUpperCase()));
 });
 
-test("no answer shows what another one gave out, and no address carries it", () => {
+test("no answer shows what another one gave out, and no address carries it (F-93, F-94)", () => {
   const wrong = [];
   for (const [value, what] of secrets) {
     const bodies = answers.filter(({ answer }) => answer.text.includes(value));
-    const given = /cookie|password|mailed/.test(what) || !/^[a-z ]+$/i.test(what) ? 0 : 1;
+    const given = /cookie|password|mailed|verifier|bearer/.test(what) || !/^[a-z ]+$/i.test(what) ? 0 : 1;
     if (bodies.length > given) wrong.push(`${what}: ${bodies.map(({ what: name }) => name).join(", ")}`);
     for (const { what: name, answer } of answers) if (answer.headers.location?.includes(value)) wrong.push(`${what} in the address that ${name} leads to`);
   }

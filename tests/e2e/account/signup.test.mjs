@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { URL_BASE, Visitor, credit, eventually, ownStack, randomEmail, signIn, sql } from "../support.mjs";
-import { OTHER, PASSWORD, browser, confirm, forgot, isFailure, isInvalid, look, mailsTo, person, reset, resetToken, signUp, start, tokenOf, withPassword } from "./mailing.mjs";
+import { OTHER, PASSWORD, browser, confirm, forgot, isFailure, isInvalid, look, mailsTo, oauthOnly, person, reset, resetToken, signUp, start, tokenOf, withPassword } from "./mailing.mjs";
 
 const OWN_PORT = Number(new URL(URL_BASE).port) + 60;
 const post = (path, body, options = {}) => new Visitor().post(path, body, options);
@@ -87,8 +87,7 @@ test("passwords that everybody tries, and the address itself, are refused (A-19)
 });
 
 test("the answer is the same for every address (F-41); owners are told by mail", async () => {
-  const proved = await person(), code = await signIn(), oauth = await signIn(), suspended = await person(), waiting = randomEmail("waiting"), unknown = randomEmail("unknown");
-  await sql(`INSERT INTO identity (user_id, provider, subject, created_at_us) SELECT user_id, 'github', '${oauth.user.id}', 1 FROM users WHERE public_id = '${oauth.user.id}'`);
+  const proved = await person(), code = await signIn(), oauth = await oauthOnly(), suspended = await person(), waiting = randomEmail("waiting"), unknown = randomEmail("unknown");
   await sql(`UPDATE users SET suspended_at_us = 1 WHERE email = '${suspended.email}'`);
   await signUp({ email: waiting, password: OTHER });
   const emails = [unknown, proved.email, code.email, oauth.email, suspended.email, waiting];
@@ -122,8 +121,8 @@ test("five calls an hour from one address, for all that is sensitive together; t
   assert.equal((await start({ email }, { visitor })).status, 200, "asking for a link is counted by address and mailbox");
 });
 
-// assurance.md F-44: nothing outside ASCII becomes ASCII, whatever looks the same.
-test("addresses that look like another one's are not that one's", async () => {
+// Nothing outside ASCII becomes ASCII, whatever looks the same.
+test("addresses that look like another one's are not that one's (F-44)", async () => {
   const victim = await person({ email: `kim.${randomEmail("i")}` }), [local, host] = victim.email.split("@");
   const alike = [
     ["KELVIN SIGN", victim.email.replace("k", "\u212a")], ["dotless i", victim.email.replace("i", "ı")], ["capital I with dot", victim.email.replace("i", "İ")],

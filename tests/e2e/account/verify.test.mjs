@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Visitor, randomEmail, signIn, sql } from "../support.mjs";
-import { OTHER, PASSWORD, confirm, isFailure, isInvalid, look, mailsTo, person, signUp, start, tokenOf, withPassword } from "./mailing.mjs";
+import { OTHER, PASSWORD, confirm, isFailure, isInvalid, look, mailsTo, oauthOnly, person, signUp, start, tokenOf, withPassword } from "./mailing.mjs";
 
 test("a new link replaces the older ones and keeps the password", async () => {
   const email = randomEmail("again"), visitor = new Visitor();
@@ -25,7 +25,7 @@ test("a new link replaces the older ones and keeps the password", async () => {
   assert.equal(signedIn.body.user.display_name, "Ann");
 });
 
-test("a link lives for a day; the password outlives it", async () => {
+test("a link lives for a day; the password outlives it (A-28)", async () => {
   const email = randomEmail("late");
   await signUp({ email, password: PASSWORD });
   const token = tokenOf((await mailsTo(email, 1))[0], "verify");
@@ -37,13 +37,14 @@ test("a link lives for a day; the password outlives it", async () => {
 });
 
 test("what is asked for is the same for every address; only those that wait get a mail (F-41)", async () => {
-  const proved = await person(), code = await signIn(), waiting = randomEmail("waiting"), unknown = randomEmail("unknown");
+  const proved = await person(), code = await signIn(), oauth = await oauthOnly(), suspended = await person(), waiting = randomEmail("waiting"), unknown = randomEmail("unknown");
+  await sql(`UPDATE users SET suspended_at_us = 1 WHERE email = '${suspended.email}'`);
   await signUp({ email: waiting, password: PASSWORD });
   await mailsTo(waiting, 1);
   const answers = [];
-  for (const email of [unknown, waiting, proved.email, code.email, "no address", "a@b"]) answers.push(look(await start({ email })));
+  for (const email of [unknown, waiting, proved.email, code.email, oauth.email, suspended.email, "no address", "a@b"]) answers.push(look(await start({ email })));
   for (const answer of answers) assert.deepEqual(answer, answers[0]);
-  for (const [email, n] of [[unknown, 0], [waiting, 2], [proved.email, 1], [code.email, 1]]) await mailsTo(email, n);
+  for (const [email, n] of [[unknown, 0], [waiting, 2], [proved.email, 1], [code.email, 1], [oauth.email, 1], [suspended.email, 1]]) await mailsTo(email, n);
 });
 
 test("signed in, the body does not matter; anonymous, it has to name an address", async () => {

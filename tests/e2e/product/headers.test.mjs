@@ -105,7 +105,7 @@ test("lines that end in LF alone are lines for all of us (F-58)", async () => {
   assert.equal(await usedBy(alice), before);
 });
 
-test("names with underscores and addresses from headers are not believed (F-59)", async () => {
+test("names with underscores and addresses from headers are not believed (F-59, A-16)", async () => {
   const lie = "203.0.113.9";
   const headers = { "X_Forwarded_For": lie, "X-Forwarded-For": lie, "X-Real-IP": lie, "Remote_Addr": lie, "REMOTE-ADDR": lie, "Client-IP": lie, "X_Request_Id": "underscore-1" };
   const email = randomEmail(), code = await freshCode(email), visitor = new Visitor();

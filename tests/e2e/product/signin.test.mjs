@@ -40,14 +40,16 @@ test("a code from the mail signs in; the first time makes the account", async ()
   assert.equal(again.user.id, answer.body.user.id, "the same account the second time");
 });
 
-test("known, unknown, deleted and OAuth addresses get the same answer", async () => {
-  const known = await signIn(), deleted = await signIn(), oauth = await signIn();
+test("known, unknown, unproved, suspended, deleted and OAuth addresses get the same answer (F-41, A-24)", async () => {
+  const known = await signIn(), deleted = await signIn(), oauth = await signIn(), suspended = await signIn(), unproved = randomEmail("unproved");
+  await sql(`UPDATE users SET suspended_at_us = 1 WHERE email = '${suspended.email}';
+    INSERT INTO users (public_id, email, created_at_us, signed_up_at_us) VALUES ('usr_${randomBytes(12).toString("hex")}', '${unproved}', ${Date.now()}000, ${Date.now()}000)`);
   assert.equal((await deleted.delete("/api/account", { confirm_email: deleted.email })).status, 200);
   const subject = randomBytes(4).readUInt32BE();
   await sql(`INSERT INTO identity (user_id, provider, subject, created_at_us)
     SELECT user_id, 'github', '${subject}', 1 FROM users WHERE public_id = '${oauth.user.id}'`);
 
-  const emails = [known.email, deleted.email, oauth.email, randomEmail("unknown")];
+  const emails = [known.email, deleted.email, oauth.email, suspended.email, unproved, randomEmail("unknown")];
   const variable = new Set(["date", "x-request-id"]);
   const look = ({ status, text, headers }) =>
     ({ status, text, headers: Object.entries(headers).filter(([name]) => !variable.has(name)) });
@@ -103,7 +105,7 @@ test("a newer code kills the older one", async () => {
   assert.equal((await verify(email, newer)).status, 200);
 });
 
-test("five wrong tries kill a code, four do not", async () => {
+test("five wrong tries kill a code, four do not (F-46)", async () => {
   const email = randomEmail(), code = await freshCode(email);
   for (let i = 0; i < 4; i++) invalidCode(await verify(email, wrong(code)), `try ${i}`);
   assert.equal((await verify(email, code)).status, 200, "four wrong ones");
@@ -133,7 +135,7 @@ test("a new code gives new tries, but not to the old code", async () => {
   assert.equal((await verify(email, second)).status, 200);
 });
 
-test("a code lives for 15 minutes", async () => {
+test("a code lives for 15 minutes (A-28)", async () => {
   const email = randomEmail(), code = await freshCode(email);
   const [[left]] = await sql(`SELECT expires_at_us - UNIX_TIMESTAMP(NOW(6)) * 1000000 FROM sign_in_code WHERE email = '${email}'`);
   assert.ok(left > 890e6 && left <= 900e6, left);

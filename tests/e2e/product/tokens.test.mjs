@@ -104,7 +104,7 @@ test("the database has the SHA-256 of a token, and nothing that signs in (F-97)"
   }
 });
 
-test("use pushes the expiry forward, written at most once a minute", async () => {
+test("use pushes the expiry forward, written at most once a minute; it ends to the second (A-31)", async () => {
   const visitor = await signIn(), first = await sessionOf(visitor.token);
   for (let i = 0; i < 5; i++) assert.equal((await visitor.get("/api/account/me")).status, 200);
   assert.deepEqual(await sessionOf(visitor.token), first, "within a minute nothing is written");
@@ -178,7 +178,7 @@ test("a revoked device and a deleted account are out on the next request", async
   assert.equal((await verify(visitor.email, code)).status, 400, "a code of before is dead as well (F-39)");
 });
 
-test("tokens are unique", async () => {
+test("tokens are unique (A-29)", async () => {
   const visitor = await signIn();
   const tokens = await Promise.all(Array.from({ length: 60 }, async () => (await anotherDevice(visitor)).token));
   assert.equal(new Set(tokens).size, 60);
