@@ -1,7 +1,7 @@
 // Sign-up with a password (account.md section 3): what it accepts, what its answer tells, and whose account it becomes.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { URL_BASE, Visitor, codeOf, credit, eventually, mailTo, ownStack, randomEmail, signIn, sql } from "../support.mjs";
+import { URL_BASE, Visitor, codeOf, credit, eventually, mailTo, ownStack, randomEmail, request, signIn, sql } from "../support.mjs";
 import { OTHER, PASSWORD, browser, confirm, forgot, isFailure, isInvalid, look, mailsTo, person, reset, resetToken, signUp, start, tokenOf, withPassword } from "./mailing.mjs";
 
 const OWN_PORT = Number(new URL(URL_BASE).port) + 60;
@@ -120,6 +120,22 @@ test("five calls an hour from one address, for all that is sensitive together; t
     assert.ok(Number(answer.headers["retry-after"]) <= 3600);
   }
   assert.equal((await start({ email }, { visitor })).status, 200, "asking for a link is counted by address and mailbox");
+});
+
+test("ten mails an hour to one mailbox, whoever has them sent, from wherever", async () => {
+  const { email } = await person();
+  const mails = () => eventually(async () => {
+    assert.deepEqual(await sql(`SELECT COUNT(*) FROM outbox WHERE state = 'pending' AND recipient_hash = UNHEX(SHA2('${email}', 256))`), [["0"]]);
+    return (await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false })).body.length;
+  });
+  for (let i = 0; i < 8; i++) assert.equal((await forgot({ email })).status, 200);
+  assert.equal((await signUp({ email, password: OTHER })).status, 201);
+  const before = await mails();
+  assert.deepEqual(look(await forgot({ email })), look(await forgot({ email: randomEmail("fresh") })), "nobody is told");
+  assert.equal(await mails(), before);
+  const refused = await signUp({ email, password: OTHER });
+  isFailure(refused, 429, "rate_limited", "a sign-up would be lost");
+  assert.match(refused.headers["retry-after"], /^\d+$/);
 });
 
 // assurance.md F-44: nothing outside ASCII becomes ASCII, whatever looks the same.
@@ -326,6 +342,11 @@ describe("other settings", () => {
     assert.equal(answer.body.user.name, null);
     assert.equal((await send("/api/auth/password", { email, password: PASSWORD })).body.user.id, answer.body.user.id);
     isFailure(await send("/api/auth/signup", { email, password: OTHER }), 409, "constraint", "taken");
+    const { token } = (await send("/api/auth/password", { email, password: PASSWORD })).body;
+    const queued = await sql("SELECT COUNT(*) FROM outbox", stack.state);
+    const changed = await new Visitor({ token }).post(`${stack.url}/api/account/change-password`, { currentPassword: PASSWORD, newPassword: OTHER }, { check: false });
+    assert.equal(changed.status, 200, changed.text);
+    assert.deepEqual(await sql("SELECT COUNT(*) FROM outbox", stack.state), queued, "no notice that nobody can deliver");
     for (const path of ["/api/account/forgot-password", "/api/account/verify-email/start"]) {
       assert.deepEqual((await send(path, { email })).body, { ok: true, configured: false });
     }
