@@ -104,7 +104,7 @@ const count = (answers, status) => answers.filter((a) => a.status === status).le
 
 test("what a call may cost is reserved before the model is asked, and for as long as it works", async () => {
   const someone = await gateway.person({ topup: 1000000n }), tag = unique("hold");
-  const body = chat(`first_ms=400 tokens=5 tag=${tag}`, { max_tokens: 100 });
+  const body = chat(`first_ms=2000 tokens=5 tag=${tag}`, { max_tokens: 100 });
   const answer = gateway.chat(someone, body);
   await eventually(async () => assert.equal((await gateway.records(tag))[0]?.state, "open"));
   const { balance, reserved } = await gateway.balance(someone);
