@@ -334,6 +334,19 @@ describe("other settings", () => {
     assert.equal((await send("/api/auth/password", { email, password: PASSWORD })).status, 401, "still to be proved");
   });
 
+  test("signup_tells: who was first may not be the owner; of several, no password counts", async () => {
+    const email = randomEmail("first");
+    assert.equal((await send("/api/auth/signup", { email, password: OTHER })).status, 201);
+    isFailure(await send("/api/auth/signup", { email, password: PASSWORD }), 409, "constraint", "taken");
+    const links = await eventually(async () => {
+      const { body } = await request("GET", `${stack.url}/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false });
+      assert.equal(body.length, 2);
+      return body.map((mail) => mail.text.match(/\/verify\/([\w-]{43})/)[1]);
+    });
+    assert.equal((await send("/api/account/verify-email/confirm", { token: links[1] })).status, 200);
+    for (const password of [OTHER, PASSWORD]) assert.equal((await send("/api/auth/password", { email, password })).status, 401);
+  });
+
   test("without mail, an account is there at once", async () => {
     await stack.configure(account(["mail = no"]));
     const email = randomEmail("mailless");
