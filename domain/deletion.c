@@ -154,7 +154,7 @@ static int carry_out_apply(struct db *db, void *arg)
 	if (!user.delete_after_us.has || user.delete_after_us.value > w->now_us)
 		return 0;
 	TRY(account_erase(db, w->user_id, "after_grace", &nobody, w->now_us));
-	if (user.email != NULL)
+	if (user.email != NULL && w->options->account_mail)
 		TRY(notify_done(db, w->options, user.email, w->now_us));
 	w->is_done = true;
 	return 0;

@@ -9,8 +9,8 @@
  * mailbox is. Inside a transaction. */
 int email_verify_ask(struct db *db, const struct errand *errand);
 
-/* The address is proved, and the password of the link's own sign-up counts from now on.
- * E_NOT_FOUND, E_ALREADY_VERIFIED, E_EXPIRED. */
+/* The address is proved, and the password of the sign-up counts from now on, again where only one
+ * waits. E_NOT_FOUND, E_ALREADY_VERIFIED, E_EXPIRED. */
 int email_verify_confirm(struct db *db, const char *token, const struct visitor *visitor,
 	i64 now_us, const char **ret_email);
 

@@ -19,6 +19,8 @@ static const char *when_and_where(struct arena *a, const struct occasion *o)
 static int add(struct db *db, const struct occasion *o, const struct mail_form *form,
 	const char *topic, struct opt_i64 expires_at_us)
 {
+	if (!o->options->account_mail)
+		return 0;
 	struct outbox_mail mail = {
 		.to = o->to,
 		.subject = form->title,

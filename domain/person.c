@@ -25,13 +25,24 @@ int person_take_over(struct db *db, u64 user_id, i64 now_us)
 	return sql_user_verify(db, now_us, user_id, NULL);
 }
 
+/* The row of the address, which nobody else changes from now on. SQL_CONFLICT: it is gone. */
+static int lock_row(struct db *db, const char *email, u64 user_id, struct user_by_email_row *ret)
+{
+	struct user_lock_row lock;
+	int rc = sql_user_lock(db, user_id, &lock);
+
+	if (rc == 0)
+		rc = sql_user_by_email(db, email, ret);
+	return rc == SQL_NONE ? SQL_CONFLICT : rc;
+}
+
 int person_of_proved_email(struct db *db, const char *email, i64 now_us, u64 *ret_user_id)
 {
 	struct user_by_email_row row;
 	int rc = sql_user_by_email(db, email, &row);
 
-	if (rc == SQL_NONE)
-		return sql_user_insert(db,
+	if (rc == SQL_NONE) {
+		rc = sql_user_insert(db,
 			&(struct user_insert_in){
 				.public_id = public_id(db->arena, "usr_"),
 				.email = email,
@@ -39,7 +50,15 @@ int person_of_proved_email(struct db *db, const char *email, i64 now_us, u64 *re
 				.created_at_us = now_us,
 			},
 			ret_user_id);
-	TRY(rc);
+		if (rc != SQL_CONFLICT)
+			return rc;
+		rc = sql_user_by_email(db, email, &row); /* somebody has just claimed it */
+	}
+	if (rc != 0)
+		return rc == SQL_NONE ? SQL_CONFLICT : rc;
 	*ret_user_id = row.user_id;
+	if (row.email_verified_at_us.has)
+		return 0;
+	TRY(lock_row(db, email, row.user_id, &row)); /* another proof may have been faster */
 	return row.email_verified_at_us.has ? 0 : person_take_over(db, row.user_id, now_us);
 }

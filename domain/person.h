@@ -6,8 +6,8 @@
 
 /* The user with this address, which has just been proved; made when there is none. A sign-up that
  * never proved it gives way: its password and whatever it has opened end, so that nobody waits in
- * an account for its owner to come. Inside a transaction. SQL_CONFLICT: taken meanwhile, by a row
- * that this transaction may not see yet; run it again. */
+ * an account for its owner to come. Inside a transaction. SQL_CONFLICT: taken and left again
+ * meanwhile; run it again. */
 int person_of_proved_email(struct db *db, const char *email, i64 now_us, u64 *ret_user_id);
 
 /* The address was claimed, never proved, and now its owner has proved it: whatever the claimant has

@@ -2,6 +2,7 @@
  * conditional statement, under the lock of the user. */
 #include "second_factor.h"
 
+#include "../fcgi/core/clock.h"
 #include "../fcgi/core/crypto.h"
 #include "../fcgi/core/seal.h"
 #include "gen/sql.h"
@@ -59,15 +60,14 @@ static int tell(struct db *db, const struct second_factor_by *by, const char *em
 {
 	struct occasion occasion = {by->options, email, &by->visitor, by->now_us};
 
-	if (email == NULL || !by->options->account_mail)
+	if (email == NULL)
 		return 0;
 	return identity_mail_notice(db, &occasion, title, what);
 }
 
-static int prove(struct db *db, const struct second_factor_by *by)
+static int prove(struct db *db, const struct second_factor_by *by, i64 at_us)
 {
-	return by->session_id != 0 ? sql_session_prove_mfa(db, by->now_us, by->session_id, NULL)
-				   : 0;
+	return by->session_id != 0 ? sql_session_prove_mfa(db, at_us, by->session_id, NULL) : 0;
 }
 
 /* --- On -------------------------------------------------------------------------------------- */
@@ -75,7 +75,7 @@ static int prove(struct db *db, const struct second_factor_by *by)
 struct enable {
 	const struct second_factor_by *by;
 	struct seal_text secret;
-	i64 step;
+	i64 step, at_us;
 	unsigned char salt[SALT_BYTES], hash[RECOVERY_CODES][HASH_BYTES];
 };
 
@@ -101,7 +101,7 @@ static int put_factor(struct db *db, const struct enable *w)
 	TRY(sql_recovery_code_erase(db, by->user_id, NULL));
 	for (int i = 0; i < RECOVERY_CODES; i++)
 		TRY(sql_recovery_code_insert(db, by->user_id,
-			(struct sql_bytes){w->hash[i], HASH_BYTES}, by->now_us, NULL));
+			(struct sql_bytes){w->hash[i], HASH_BYTES}, w->at_us, NULL));
 	TRY(close_secret(db, by, w->secret, &sealed));
 	return sql_factor_put(db,
 		&(struct factor_put_in){
@@ -109,20 +109,22 @@ static int put_factor(struct db *db, const struct enable *w)
 			.secret = {sealed.data, sealed.length},
 			.last_step = w->step,
 			.recovery_salt = {w->salt, sizeof(w->salt)},
-			.enabled_at_us = by->now_us,
+			.enabled_at_us = w->at_us,
 		},
 		NULL);
 }
 
 static int enable_apply(struct db *db, void *arg)
 {
-	const struct enable *w = arg;
+	struct enable *w = arg;
 	const struct second_factor_by *by = w->by;
 	struct factor_user_lock_row user;
 
 	TRY(lock(db, by, &user));
-	TRY(sql_user_set_mfa(db, (struct opt_i64){true, by->now_us}, by->user_id, NULL));
-	TRY(prove(db, by));
+	/* Not when the request came: somebody may have proved the old one while this one hashed. */
+	w->at_us = clock_now_us();
+	TRY(sql_user_set_mfa(db, (struct opt_i64){true, w->at_us}, by->user_id, NULL));
+	TRY(prove(db, by, w->at_us));
 	TRY(put_factor(db, w));
 	TRY(audit_add(db, AUDIT_MFA_ENABLED, by->user_id, NULL, &by->visitor, by->now_us));
 	return tell(db, by, user.email, "Two-factor authentication is on",
@@ -131,7 +133,7 @@ static int enable_apply(struct db *db, void *arg)
 }
 
 int second_factor_enable(struct db *db, const struct second_factor_by *by, const char *secret,
-	const char *code, const char *const **ret_codes)
+	const char *code, const char *const **ret_codes, i64 *ret_since_us)
 {
 	struct enable w = {.by = by};
 
@@ -143,7 +145,9 @@ int second_factor_enable(struct db *db, const struct second_factor_by *by, const
 	if (w.step < 0)
 		return fail(db->fail, E_BAD_CODE, NULL);
 	TRY(make_codes(db, &w, ret_codes));
-	return db_tx(db, enable_apply, &w);
+	TRY(db_tx(db, enable_apply, &w));
+	*ret_since_us = w.at_us;
+	return 0;
 }
 
 /* --- Proof ----------------------------------------------------------------------------------- */
@@ -205,6 +209,7 @@ static int verify_apply(struct db *db, void *arg)
 	struct verify *w = arg;
 	const struct second_factor_by *by = w->by;
 	const char *kind = w->code != NULL ? "totp" : "recovery";
+	i64 since_us = by->mfa_since_us.value;
 	struct factor_user_lock_row user;
 
 	w->is_right = false;
@@ -214,7 +219,7 @@ static int verify_apply(struct db *db, void *arg)
 	else if (w->recovery_hash != NULL)
 		TRY(use_recovery_code(db, w, user.email));
 	if (w->is_right)
-		TRY(prove(db, by));
+		TRY(prove(db, by, by->now_us > since_us ? by->now_us : since_us));
 	return audit_add(db, w->is_right ? AUDIT_MFA_PASSED : AUDIT_MFA_REFUSED, by->user_id, kind,
 		&by->visitor, by->now_us);
 }

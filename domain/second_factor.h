@@ -23,9 +23,10 @@ struct second_factor_by {
 
 /* Turns it on with a new secret (base32) that the app has shown a code of, or changes the secret.
  * The acting session counts as proved, every other credential is pending from now on. *ret_codes:
- * the recovery codes; they are not kept. E_BAD_CODE, E_BUSY, E_NOT_CONFIGURED. */
+ * the recovery codes; they are not kept. *ret_since_us: since when it is asked for.
+ * E_BAD_CODE, E_BUSY, E_NOT_CONFIGURED. */
 int second_factor_enable(struct db *db, const struct second_factor_by *by, const char *secret,
-	const char *code, const char *const **ret_codes);
+	const char *code, const char *const **ret_codes, i64 *ret_since_us);
 /* Proves it for a session; the caller makes a browser's cookie. E_BAD_CODE: wrong, used before, or
  * there is no second factor. */
 int second_factor_verify(struct db *db, const struct second_factor_by *by, const char *code);

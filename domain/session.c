@@ -55,7 +55,7 @@ int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us
 	return 0;
 }
 
-int session_create(struct db *db, u64 user_id, struct opt_i64 mfa_at_us,
+int session_create(struct db *db, u64 user_id, const struct session_proof *proof,
 	const struct session_device *device, i64 now_us, struct session_token *ret)
 {
 	const char *opaque = random_token(db->arena);
@@ -71,10 +71,10 @@ int session_create(struct db *db, u64 user_id, struct opt_i64 mfa_at_us,
 			.user_agent =
 				utf8_clipped(db->arena, device->visitor.user_agent, USER_AGENT_MAX),
 			.ip = device->visitor.ip,
-			.created_at_us = now_us,
+			.created_at_us = proof->signed_in_at_us,
 			.last_seen_at_us = now_us,
 			.expires_at_us = now_us + S_TO_US(LIFETIME_S),
-			.mfa_at_us = mfa_at_us,
+			.mfa_at_us = proof->mfa_at_us,
 		},
 		NULL));
 	ret->token = arena_printf(db->arena, SESSION_PREFIX "%s", opaque);

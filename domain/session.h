@@ -14,6 +14,11 @@ struct session_device {
 	struct visitor visitor;
 };
 
+struct session_proof {
+	i64 signed_in_at_us;
+	struct opt_i64 mfa_at_us;
+};
+
 struct session_token {
 	const char *token; /* "session:..." : given out once, kept nowhere */
 	i64 expires_at_us;
@@ -23,8 +28,8 @@ struct session_token {
  * most once a minute). The prefix "session:" may be missing. 0, E_UNAUTHORIZED or E_SUSPENDED. */
 int session_resolve(struct db *db, const char *token, const char *ip, i64 now_us,
 	struct session_caller_row *ret);
-/* mfa_at_us: when the second factor was proved for it already. */
-int session_create(struct db *db, u64 user_id, struct opt_i64 mfa_at_us,
+/* proof: what was proved for it, and when. */
+int session_create(struct db *db, u64 user_id, const struct session_proof *proof,
 	const struct session_device *device, i64 now_us, struct session_token *ret);
 
 #endif

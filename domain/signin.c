@@ -106,8 +106,8 @@ static int note_refusal(struct db *db, u64 user_id, const char *how,
 
 /* Opens a session for a user who is still there, inside the transaction that used up what proved
  * it. */
-static int open_session(struct db *db, u64 user_id, struct opt_i64 mfa_at_us, const char *how,
-	const struct session_device *device, i64 now_us, struct signin_result *ret)
+static int open_session(struct db *db, u64 user_id, const struct session_proof *proof,
+	const char *how, const struct session_device *device, i64 now_us, struct signin_result *ret)
 {
 	struct user_lock_row user;
 	int rc = sql_user_lock(db, user_id, &user);
@@ -116,7 +116,7 @@ static int open_session(struct db *db, u64 user_id, struct opt_i64 mfa_at_us, co
 		return fail(db->fail, E_INVALID_CODE, NULL);
 	TRY(rc);
 	TRY(audit_add(db, AUDIT_SIGNED_IN, user_id, how, &device->visitor, now_us));
-	TRY(session_create(db, user_id, mfa_at_us, device, now_us, &ret->session));
+	TRY(session_create(db, user_id, proof, device, now_us, &ret->session));
 	return session_resolve(db, ret->session.token, device->visitor.ip, now_us, &ret->account);
 }
 
@@ -149,7 +149,9 @@ bool signin_is_pending(const struct signin_result *result)
 int signin_open(struct db *db, u64 user_id, const struct signin_purpose *purpose, const char *how,
 	const struct session_device *device, i64 now_us, struct signin_result *ret)
 {
-	TRY(open_session(db, user_id, (struct opt_i64){0}, how, device, now_us, ret));
+	struct session_proof proof = {.signed_in_at_us = now_us};
+
+	TRY(open_session(db, user_id, &proof, how, device, now_us, ret));
 	ret->handoff = ret->challenge = NULL;
 	if (purpose->is_ide && signin_is_pending(ret))
 		ret->challenge = purpose->challenge;
@@ -267,7 +269,13 @@ static int use_handoff_apply(struct db *db, void *arg)
 		return note_refusal(db, row.user_id, "handoff", w->device, w->now_us);
 	/* Only an OAuth identity comes without a session. */
 	const char *how = row.session_id.has ? "handoff" : "oauth";
-	TRY(open_session(db, row.user_id, row.mfa_at_us, how, w->device, w->now_us, w->result));
+	struct session_proof proof = {w->now_us, row.mfa_at_us};
+	/* It makes a sign-in no younger, or a chain of them would keep one fresh for ever. */
+	if (row.session_id.has)
+		proof.signed_in_at_us = row.signed_in_at_us.has
+						? row.signed_in_at_us.value
+						: w->now_us - S_TO_US(HANDOFF_FRESH_S);
+	TRY(open_session(db, row.user_id, &proof, how, w->device, w->now_us, w->result));
 	w->is_right = true;
 	return 0;
 }

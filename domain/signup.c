@@ -45,11 +45,20 @@ static int begin_claim(
 	return rc == SQL_CONFLICT ? fail(db->fail, E_CONSTRAINT, NULL) : rc;
 }
 
+/* One more who claims the address. */
+static int add_claim(struct db *db, const struct errand *s, u64 user_id)
+{
+	struct user_lock_row lock;
+
+	TRY(sql_user_lock(db, user_id, &lock));
+	TRY(sql_signup_renew(db, s->now_us, user_id, NULL));
+	return send_link(db, s, user_id);
+}
+
 int signup_quietly(struct db *db, const struct errand *s)
 {
 	struct occasion occasion = occasion_of(s);
 	struct user_by_email_row row;
-	struct user_lock_row lock;
 	u64 user_id;
 	int rc = sql_user_by_email(db, s->email, &row);
 
@@ -60,9 +69,7 @@ int signup_quietly(struct db *db, const struct errand *s)
 	TRY(rc);
 	if (row.email_verified_at_us.has)
 		return identity_mail_known(db, &occasion);
-	TRY(sql_user_lock(db, row.user_id, &lock));
-	TRY(sql_signup_renew(db, s->now_us, row.user_id, NULL));
-	return send_link(db, s, row.user_id);
+	return add_claim(db, s, row.user_id);
 }
 
 struct open {
@@ -102,11 +109,31 @@ static int open_apply(struct db *db, void *arg)
 	return send_link(db, w->signup, user_id);
 }
 
+/* An address that waits for its proof is taken as well, but who was first may not be its owner:
+ * this claim counts against the other one's password. */
+static int dispute_apply(struct db *db, void *arg)
+{
+	const struct errand *s = arg;
+	struct user_by_email_row row;
+	int rc = sql_user_by_email(db, s->email, &row);
+
+	if (rc == SQL_NONE || (rc == 0 && row.email_verified_at_us.has))
+		return 0;
+	TRY(rc);
+	return add_claim(db, s, row.user_id);
+}
+
 int signup_openly(struct db *db, const struct errand *s, const char **ret_public_id)
 {
+	struct errand again = *s;
 	struct open w = {s, NULL};
 	int rc = db_tx(db, open_apply, &w);
 
+	if (rc == E_CONSTRAINT && s->options->account_mail) {
+		fail_clear(db->fail);
+		TRY(db_tx(db, dispute_apply, &again));
+		fail(db->fail, E_CONSTRAINT, NULL);
+	}
 	if (rc == E_CONSTRAINT)
 		fail_fault(db->fail, "email", "taken");
 	*ret_public_id = w.public_id;

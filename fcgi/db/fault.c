@@ -13,6 +13,7 @@ static const struct {
 	{ER_DUP_ENTRY, FAULT_CONFLICT}, {ER_LOCK_DEADLOCK, FAULT_RETRY},
 	{ER_CHECKREAD, FAULT_RETRY}, /* 1020: the row changed since the snapshot */
 	{ER_LOCK_WAIT_TIMEOUT, FAULT_RETRY},
+	{ER_AUTOINC_READ_FAILED, FAULT_RETRY}, /* 1467: its lock was not to be had */
 	/* The library says 2006 only when it has no socket or could not write all of the command;
 	 * the server runs nothing before the last byte. Without an answer it says 2013. */
 	{CR_SERVER_GONE_ERROR, FAULT_UNSENT}, {CR_SERVER_LOST, FAULT_LOST},

@@ -59,6 +59,10 @@ int account_ask(
 int account_trim(struct req *r, const char *field, const char *text, size_t min, size_t max,
 	const char **ret);
 
+/* Counts a guess of the present password by whoever is signed in, on all routes that ask for it
+ * together. */
+int account_count_password(struct req *r);
+
 #define HANDLER(name) int name(struct req *r, const void *in, void *out)
 HANDLER(account_csrf);
 HANDLER(account_providers);

@@ -5,13 +5,12 @@
 #include "../../domain/web_session.h"
 #include "../../fcgi/core/clock.h"
 #include "../../fcgi/http/request.h"
-#include "../../fcgi/limit/limit.h"
 #include "account.h"
 
 struct account_delete_in {
 	const char *password;
 };
-SCHEMA(account_delete_in, STR(account_delete_in, password, .max = PASSWORD_MAX,
+SCHEMA(account_delete_in, STR(account_delete_in, password, UTF16, .max = PASSWORD_MAX,
 				  DOC("Of the account, where it has one")));
 
 struct account_delete {
@@ -22,20 +21,22 @@ SCHEMA(account_delete, BOOL(account_delete, ok, REQUIRED),
 	STR(account_delete, scheduled_for, REQUIRED, .json = "scheduledFor",
 		DOC("When the account will be deleted, ISO 8601")));
 
-/* Guesses count together with those of other routes that ask who is signed in for the password. */
 static int check_password(struct req *r, const char *password, const char *hash)
 {
+	struct visitor visitor = req_visitor(r);
 	bool fits, is_outdated;
 
 	if (password == NULL) {
 		fail_fault(r->fail, "password", "required");
 		return fail(r->fail, E_INVALID_FIELD, NULL);
 	}
-	TRY(limit_hit(r, LIMIT_PASSWORD_CHANGE,
-		arena_printf(r->arena, "%s:%llu", r->remote_addr,
-			(unsigned long long)r->caller.user_id)));
+	TRY(account_count_password(r));
 	TRY(password_verify(r->fail, password, hash, &fits, &is_outdated));
-	return fits ? 0 : fail(r->fail, E_BAD_PASSWORD, NULL);
+	if (fits)
+		return 0;
+	TRY(audit_add(&r->db, AUDIT_SIGN_IN_REFUSED, r->caller.user_id, "account_delete", &visitor,
+		r->now_us));
+	return fail(r->fail, E_BAD_PASSWORD, NULL);
 }
 
 /* Who has no password must have signed in just now. *ret_hash: of the one that was given. */

@@ -51,6 +51,14 @@ SCHEMA(account_change_in,
 	STR(account_change_in, password, REQUIRED, UTF16, .min = PASSWORD_MIN, .max = PASSWORD_MAX,
 		.json = "newPassword"));
 
+/* By address first: what one has used up does not count for the account. */
+int account_count_password(struct req *r)
+{
+	TRY(limit_hit_pair(r, LIMIT_PASSWORD_CHANGE, account_caller(r)->public_id));
+	return limit_hit(r, LIMIT_PASSWORD_USER,
+		arena_printf(r->arena, "%llu", (unsigned long long)r->caller.user_id));
+}
+
 /* The limit comes before the body is looked at (account.md section 1.2). */
 int account_password_change(struct req *r, const void *in_, void *out_)
 {
@@ -58,7 +66,7 @@ int account_password_change(struct req *r, const void *in_, void *out_)
 	const struct account_caller *caller = account_caller(r);
 	struct account_ok *out = out_;
 
-	TRY(limit_hit_pair(r, LIMIT_PASSWORD_CHANGE, caller->public_id));
+	TRY(account_count_password(r));
 	TRY(req_bind_raw(r));
 	struct password_change change = {r->worker->options, caller->user_id, caller->email,
 		in->current, in->password, req_visitor(r), r->now_us};

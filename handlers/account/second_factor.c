@@ -28,15 +28,16 @@ static struct second_factor_by by_of(const struct req *r)
 	};
 }
 
-/* What one address of the net has used up does not count for the account: it must not be able to
- * shut its owner out. */
-static int count_try(struct req *r, bool is_proof)
+/* The body, after the limits (account.md section 1.2). What one address of the net has used up does
+ * not count for the account: it must not be able to shut its owner out. */
+static int read_try(struct req *r, bool is_proof)
 {
 	const char *user = arena_printf(r->arena, "%llu", (unsigned long long)r->caller.user_id);
 
 	if (is_proof)
 		TRY(limit_hit_pair(r, LIMIT_MFA, user));
-	return limit_hit(r, LIMIT_MFA_USER, user);
+	TRY(limit_hit(r, LIMIT_MFA_USER, user));
+	return req_bind_raw(r);
 }
 
 /* A browser carries its proof in a cookie; the session of a token is marked in the database. */
@@ -155,9 +156,10 @@ static int check_presence(struct req *r, const char *password, bool needs_passwo
 struct account_2fa_enable_in {
 	const char *secret, *code, *password;
 };
-SCHEMA(account_2fa_enable_in, STR(account_2fa_enable_in, secret, REQUIRED, .min = 16, .max = 64),
-	STR(account_2fa_enable_in, code, REQUIRED, .min = 6, .max = 8),
-	STR(account_2fa_enable_in, password, .max = PASSWORD_MAX));
+SCHEMA(account_2fa_enable_in,
+	STR(account_2fa_enable_in, secret, REQUIRED, UTF16, .min = 16, .max = 64),
+	STR(account_2fa_enable_in, code, REQUIRED, UTF16, .min = 6, .max = 8),
+	STR(account_2fa_enable_in, password, UTF16, .max = PASSWORD_MAX));
 
 struct account_2fa_enabled {
 	bool ok;
@@ -173,14 +175,16 @@ int account_2fa_enable(struct req *r, const void *in_, void *out_)
 	const struct account_2fa_enable_in *in = in_;
 	struct account_2fa_enabled *out = out_;
 	struct second_factor_by by = by_of(r);
+	i64 since_us;
 
-	TRY(count_try(r, false));
+	TRY(read_try(r, false));
 	TRY(seal_ready(r->worker->options, r->fail));
 	TRY(check_presence(r, in->password, r->worker->options->account_enable_needs_password));
-	TRY(second_factor_enable(&r->db, &by, in->secret, in->code, &out->recovery_codes));
+	TRY(second_factor_enable(
+		&r->db, &by, in->secret, in->code, &out->recovery_codes, &since_us));
 	out->n_recovery_codes = RECOVERY_CODES;
 	out->ok = true;
-	set_cookie(r, (struct opt_i64){true, r->now_us});
+	set_cookie(r, (struct opt_i64){true, since_us});
 	return 0;
 }
 
@@ -188,7 +192,8 @@ struct account_2fa_verify_in {
 	const char *code;
 	struct opt_bool recovery;
 };
-SCHEMA(account_2fa_verify_in, STR(account_2fa_verify_in, code, REQUIRED, .min = 6, .max = 20),
+SCHEMA(account_2fa_verify_in,
+	STR(account_2fa_verify_in, code, REQUIRED, UTF16, .min = 6, .max = 20),
 	OPT_BOOL(account_2fa_verify_in, recovery, DOC("The code is a recovery code")));
 
 int account_2fa_verify(struct req *r, const void *in_, void *out_)
@@ -197,7 +202,7 @@ int account_2fa_verify(struct req *r, const void *in_, void *out_)
 	struct account_ok *out = out_;
 	struct second_factor_by by = by_of(r);
 
-	TRY(count_try(r, true));
+	TRY(read_try(r, true));
 	if (in->recovery.has && in->recovery.value)
 		TRY(second_factor_recover(&r->db, &by, in->code));
 	else
@@ -210,7 +215,7 @@ int account_2fa_verify(struct req *r, const void *in_, void *out_)
 struct account_2fa_disable_in {
 	const char *password;
 };
-SCHEMA(account_2fa_disable_in, STR(account_2fa_disable_in, password, .max = PASSWORD_MAX));
+SCHEMA(account_2fa_disable_in, STR(account_2fa_disable_in, password, UTF16, .max = PASSWORD_MAX));
 
 int account_2fa_disable(struct req *r, const void *in_, void *out_)
 {
@@ -218,7 +223,7 @@ int account_2fa_disable(struct req *r, const void *in_, void *out_)
 	struct account_ok *out = out_;
 	struct second_factor_by by = by_of(r);
 
-	TRY(count_try(r, false));
+	TRY(read_try(r, false));
 	if (by.mfa_since_us.has) {
 		TRY(check_presence(r, in->password, true));
 		TRY(second_factor_disable(&r->db, &by));

@@ -10,6 +10,7 @@
 #include "../../fcgi/core/email.h"
 #include "../../fcgi/core/str.h"
 #include "../../fcgi/http/request.h"
+#include "../../fcgi/limit/limit.h"
 #include "account.h"
 
 SCHEMA(account_mailed, BOOL(account_mailed, ok, REQUIRED),
@@ -49,6 +50,13 @@ int account_ask(struct req *r, enum errand_kind kind, const char *email, struct 
 	*out = (struct account_mailed){true, r->worker->options->account_mail};
 	if (!out->configured || errand.email == NULL)
 		return 0;
+	/* Whoever floods a mailbox is not told when it has had enough; its links all work. */
+	int rc = limit_hit(r, LIMIT_MAIL_EMAIL, errand.email);
+	if (rc == E_RATE_LIMITED) {
+		fail_clear(r->fail);
+		return 0;
+	}
+	TRY(rc);
 	return errand_add(&r->db, kind, &errand);
 }
 
@@ -101,6 +109,8 @@ int account_signup(struct req *r, const void *in_, void *out_)
 	const char *id;
 
 	TRY(read_signup(r, in, &signup));
+	if (o->account_mail)
+		TRY(limit_hit(r, LIMIT_MAIL_EMAIL, signup.email));
 	TRY(password_hash(r->arena, r->fail, in->password, &signup.password_hash));
 	out->ok = true;
 	if (o->account_mail && !o->account_signup_tells)

@@ -29,8 +29,9 @@ INSERT INTO handoff (handoff_hash, user_id, challenge, session_id, expires_at_us
 
 -- handoff_lock :one
 -- in:  handoff_hash bytes(32)
--- out: user_id u64, challenge str(64)?, session_id u64?, live_session_id u64?, expires_at_us i64, mfa_at_us i64?
-SELECT h.user_id, h.challenge, h.session_id, s.session_id AS live_session_id, h.expires_at_us, s.mfa_at_us
+-- out: user_id u64, challenge str(64)?, session_id u64?, live_session_id u64?, expires_at_us i64, signed_in_at_us i64?, mfa_at_us i64?
+SELECT h.user_id, h.challenge, h.session_id, s.session_id AS live_session_id, h.expires_at_us,
+	s.created_at_us AS signed_in_at_us, s.mfa_at_us
 FROM handoff h LEFT JOIN session s ON s.session_id = h.session_id WHERE h.handoff_hash = ? FOR UPDATE;
 
 -- handoff_delete :exec

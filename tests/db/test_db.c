@@ -242,6 +242,20 @@ static void test_schema_changes(void **state)
 	assert_int_equal(sql_item_get(&s.db, id, &row), 0);
 }
 
+/* 1467 says that the lock on the numbers was not to be had, or, as here, that none are left. */
+static void test_no_number(void **state)
+{
+	const struct item_add_in item = {.name = "numberless"};
+	i64 before = atomic_load(&support_metric[METRIC_DB_RETRIES]);
+
+	(void)state;
+	support_admin("ALTER TABLE item AUTO_INCREMENT = 18446744073709551615");
+	support_expect(&s, sql_item_add(&s.db, &item, NULL), E_UNAVAILABLE, "1467");
+	assert_int_equal(atomic_load(&support_metric[METRIC_DB_RETRIES]) - before, 3);
+	support_admin("ALTER TABLE item AUTO_INCREMENT = 1");
+	assert_int_equal(sql_item_add(&s.db, &item, NULL), 0);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -253,6 +267,7 @@ int main(void)
 		CASE(test_conflict),
 		CASE(test_mismatch),
 		CASE(test_schema_changes),
+		CASE(test_no_number),
 	};
 
 	if (!support_database())

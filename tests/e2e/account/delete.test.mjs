@@ -1,7 +1,7 @@
 // Deletion of the account with a time of grace, and its being called off. What carries it out: retention.test.mjs.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mailTo, signIn, sql } from "../support.mjs";
+import { mailTo, randomAddress, signIn, sql } from "../support.mjs";
 import { MICROSECONDS, PASSWORD, eventsOf, nowMicro, owner } from "./owner.mjs";
 
 const DELETE = "/api/account/delete", CANCEL = "/api/account/delete/cancel";
@@ -61,8 +61,10 @@ test("a wrong password, none, and one too long change nothing", async () => {
     assert.equal(refused.body.category, "validation");
     assert.equal(refused.body.field, "password");
   }
+  const wide = await someone.post(DELETE, { password: "\u{1f642}".repeat(101) });
+  assert.deepEqual([wide.status, wide.body.field], [400, "password"], "202 code units");
   assert.equal(await dueOf(someone), null);
-  assert.deepEqual(await eventsOf(someone.userId), []);
+  assert.deepEqual(await eventsOf(someone.userId), [["sign_in_refused", "account_delete"]]);
 });
 
 test("guesses of the password end after five", async () => {
@@ -72,6 +74,19 @@ test("guesses of the password end after five", async () => {
   assert.equal(refused.status, 429);
   assert.ok(Number(refused.headers["retry-after"]) > 0);
   assert.equal(await dueOf(someone), null);
+});
+
+test("guesses at the change of the password and here count together: five an hour from one address, twenty from all", async () => {
+  const someone = await owner(), change = { currentPassword: "wrong horse battery", newPassword: "quartz meadow 38 lantern" };
+  const guess = (i) => (i % 2 ? someone.post(DELETE, { password: "wrong horse battery" }) : someone.post("/api/account/change-password", change));
+  for (let i = 0; i < 5; i++) assert.equal((await guess(i)).body.category, "bad_password", `guess ${i}`);
+  for (let i = 0; i < 2; i++) assert.equal((await guess(i)).status, 429);
+  for (let i = 5; i < 20; i++) {
+    if (i % 5 === 0) someone.address = randomAddress();
+    assert.equal((await guess(i)).body.category, "bad_password", `guess ${i}`);
+  }
+  someone.address = randomAddress();
+  for (let i = 0; i < 2; i++) assert.equal((await guess(i)).status, 429);
 });
 
 test("without a password, a sign-in of the last ten minutes stands for it (A-33)", async () => {

@@ -199,6 +199,31 @@ test("moving to another app takes a session that has passed; then the old secret
   assert.equal((await verify(device, codeAt(now.secret))).status, 200);
 });
 
+test("nor does what was proved of the old app while it is being replaced", async () => {
+  const who = await person(), browser = await browserOf(who), old = await enrol(who, browser);
+  const device = await deviceOf(who), secret = new OTPAuth.Secret({ size: 20 }).base32;
+  const moving = browser.post("/api/account/2fa/enable", { secret, code: codeAt(secret) }); // ten hashes for the recovery codes
+  await new Visitor().get("/api/auth/csrf");
+  const meanwhile = await verify(device, codeAt(old.secret));
+  assert.ok([200, 403].includes(meanwhile.status), meanwhile.text);
+  assert.equal((await moving).status, 200);
+  assert.equal(await isPending(device), true);
+  assert.equal(await isPending(browser), false);
+});
+
+test("lengths are those of UTF-16; tries count before their bodies are looked at", async () => {
+  const who = await person(), browser = await browserOf(who), secret = new OTPAuth.Secret({ size: 20 }).base32;
+  for (const password of ["x".repeat(201), "\u{1f642}".repeat(101)]) {
+    for (const [path, more] of [["enable", { secret, code: codeAt(secret) }], ["disable", {}]]) {
+      const answer = await browser.post(`/api/account/2fa/${path}`, { ...more, password });
+      refused(answer, 400, "validation", path);
+      assert.equal(answer.body.field, "password", path);
+    }
+  }
+  for (let i = 0; i < 5; i++) refused(await browser.post("/api/account/2fa/verify", "{"), 400, "validation");
+  refused(await browser.post("/api/account/2fa/verify", "{"), 429, "rate_limited", "the sixth");
+});
+
 test("disable takes the password; afterwards nothing of it is left, and a new setup is another (F-38, A-23)", async () => {
   const who = await person(), browser = await browserOf(who), old = await enrol(who, browser);
   const half = await browserOf(who), device = await deviceOf(who), whole = await deviceOf(who);
@@ -208,7 +233,6 @@ test("disable takes the password; afterwards nothing of it is left, and a new se
   const missing = await browser.post("/api/account/2fa/disable", {});
   refused(missing, 400, "validation");
   assert.equal(missing.body.field, "password");
-  refused(await browser.post("/api/account/2fa/disable", { password: "x".repeat(201) }), 400, "validation");
   assert.equal(await isPending(browser), false);
 
   const answer = await browser.post("/api/account/2fa/disable", { password: PASSWORD });

@@ -1,7 +1,7 @@
 // Sign-up with a password (account.md section 3): what it accepts, what its answer tells, and whose account it becomes.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { URL_BASE, Visitor, credit, eventually, ownStack, randomEmail, signIn, sql } from "../support.mjs";
+import { URL_BASE, Visitor, codeOf, credit, eventually, mailTo, ownStack, randomEmail, request, signIn, sql } from "../support.mjs";
 import { OTHER, PASSWORD, browser, confirm, forgot, isFailure, isInvalid, look, mailsTo, oauthOnly, person, reset, resetToken, signUp, start, tokenOf, withPassword } from "./mailing.mjs";
 
 const OWN_PORT = Number(new URL(URL_BASE).port) + 60;
@@ -121,6 +121,22 @@ test("five calls an hour from one address, for all that is sensitive together; t
   assert.equal((await start({ email }, { visitor })).status, 200, "asking for a link is counted by address and mailbox");
 });
 
+test("ten mails an hour to one mailbox, whoever has them sent, from wherever", async () => {
+  const { email } = await person();
+  const mails = () => eventually(async () => {
+    assert.deepEqual(await sql(`SELECT COUNT(*) FROM outbox WHERE state = 'pending' AND recipient_hash = UNHEX(SHA2('${email}', 256))`), [["0"]]);
+    return (await request("GET", `/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false })).body.length;
+  });
+  for (let i = 0; i < 8; i++) assert.equal((await forgot({ email })).status, 200);
+  assert.equal((await signUp({ email, password: OTHER })).status, 201);
+  const before = await mails();
+  assert.deepEqual(look(await forgot({ email })), look(await forgot({ email: randomEmail("fresh") })), "nobody is told");
+  assert.equal(await mails(), before);
+  const refused = await signUp({ email, password: OTHER });
+  isFailure(refused, 429, "rate_limited", "a sign-up would be lost");
+  assert.match(refused.headers["retry-after"], /^\d+$/);
+});
+
 // Nothing outside ASCII becomes ASCII, whatever looks the same.
 test("addresses that look like another one's are not that one's (F-44)", async () => {
   const victim = await person({ email: `kim.${randomEmail("i")}` }), [local, host] = victim.email.split("@");
@@ -159,19 +175,65 @@ describe("whose account it becomes", () => {
     assert.equal((await owner.get("/api/account/me")).status, 200);
   });
 
-  test("of two sign-ups, the one whose link is confirmed counts", async () => {
-    const email = randomEmail("twice");
-    await signUp({ email, password: OTHER, name: "Mallory" });
-    const theirs = tokenOf((await mailsTo(email, 1))[0], "verify");
-    await signUp({ email, password: PASSWORD, name: "Victoria" });
-    const own = tokenOf((await mailsTo(email, 2))[0], "verify");
-    assert.notEqual(own, theirs);
-    assert.equal((await confirm({ token: own })).status, 200);
-    assert.equal((await withPassword({ email, password: OTHER })).status, 401);
-    const answer = await withPassword({ email, password: PASSWORD });
-    assert.equal(answer.body.user.display_name, "Victoria");
-    isFailure(await confirm({ token: theirs }), 409, "already_verified", "the other link");
-    assert.equal((await withPassword({ email, password: OTHER })).status, 401);
+  // Both mails look alike: whoever sees somebody sign up could have one sent that lies on top.
+  test("of two sign-ups, neither password counts, whichever link is confirmed, and however old the other is", async () => {
+    for (const { pick, late } of [{ pick: 0 }, { pick: 1 }, { pick: 1, late: true }]) {
+      const email = randomEmail("twice"), links = [];
+      for (const [password, name] of [[PASSWORD, "Victoria"], [OTHER, "Mallory"]]) {
+        await signUp({ email, password, name });
+        links.push(tokenOf((await mailsTo(email, links.length + 1))[0], "verify"));
+        if (late && links.length === 1) await sql(`UPDATE email_token SET expires_at_us = 1 WHERE token_hash = UNHEX(SHA2('${links[0]}', 256))`);
+      }
+      assert.notEqual(links[0], links[1]);
+      assert.equal((await confirm({ token: links[pick] })).status, 200);
+      isFailure(await confirm({ token: links[1 - pick] }), 409, "already_verified", "the other link");
+      for (const password of [PASSWORD, OTHER]) {
+        assert.equal((await withPassword({ email, password })).status, 401);
+        assert.equal(await browser(email, password), null);
+      }
+      assert.equal((await signIn({ email })).user.display_name, undefined, "nor a name");
+    }
+  });
+
+  test("a sign-up after such a link does not get in by it, nor by the next one", async () => {
+    for (const again of [false, true]) {
+      const email = randomEmail("third"), link = async (n) => tokenOf((await mailsTo(email, n))[0], "verify");
+      await signUp({ email, password: OTHER });
+      await link(1);
+      await signUp({ email, password: PASSWORD });
+      await link(2);
+      assert.equal((await start({ email })).status, 200);
+      await link(3);
+      await signUp({ email, password: OTHER });
+      let token = await link(4);
+      if (again) {
+        assert.equal((await start({ email })).status, 200);
+        token = await link(5);
+      }
+      assert.equal((await confirm({ token })).status, 200);
+      assert.equal((await withPassword({ email, password: OTHER })).status, 401);
+    }
+  });
+
+  test("a link that was made while the address was being proved takes nothing over", async () => {
+    const email = randomEmail("late");
+    await signUp({ email, password: OTHER });
+    const token = tokenOf((await mailsTo(email, 1))[0], "verify");
+    await sql(`UPDATE users SET email_verified_at_us = 1, mfa_since_us = 1, signed_up_at_us = NULL WHERE email = '${email}'`);
+    isFailure(await confirm({ token }), 409, "already_verified", "proved");
+    assert.deepEqual(await sql(`SELECT mfa_since_us, (SELECT COUNT(*) FROM password p WHERE p.user_id = u.user_id) FROM users u WHERE email = '${email}'`), [["1", "0"]]);
+  });
+
+  test("a first sign-in by code while somebody signs up with the address", async () => {
+    const email = randomEmail("meet"), visitor = new Visitor();
+    assert.equal((await visitor.post("/api/auth/request-code", { email })).status, 200);
+    const code = codeOf(await mailTo(email));
+    const claim = sql(`START TRANSACTION; INSERT INTO users (public_id, email, created_at_us, signed_up_at_us) VALUES ('usr_${email.slice(0, 24)}', '${email}', 1, 1); SELECT 1, SLEEP(1); COMMIT`);
+    await eventually(async () => assert.equal((await sql("SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User sleep' AND info LIKE 'SELECT 1, SLEEP%'"))[0][0], "1"));
+    const answer = await visitor.post("/api/auth/verify", { email, code });
+    await claim;
+    assert.equal(answer.status, 200, answer.text);
+    assert.deepEqual(await sql(`SELECT email_verified_at_us IS NOT NULL FROM users WHERE email = '${email}'`), [["1"]]);
   });
 
   test("a link that replaces those of two sign-ups carries no password; of one, its own", async () => {
@@ -201,8 +263,7 @@ describe("whose account it becomes", () => {
     }
     const answers = await Promise.all([...links, ...links, ...links].map((token) => confirm({ token })));
     assert.deepEqual(answers.map((answer) => answer.status).sort(), [200, ...Array(11).fill(409)]);
-    const winner = answers.findIndex((answer) => answer.status === 200) % 4;
-    for (let i = 0; i < 4; i++) assert.equal((await withPassword({ email, password: `${PASSWORD} ${i}` })).status, i === winner ? 200 : 401);
+    for (let i = 0; i < 4; i++) assert.equal((await withPassword({ email, password: `${PASSWORD} ${i}` })).status, 401, "no password of several");
   });
 
   test("at most five links live; the oldest give way", async () => {
@@ -272,6 +333,19 @@ describe("other settings", () => {
     assert.equal((await send("/api/auth/password", { email, password: PASSWORD })).status, 401, "still to be proved");
   });
 
+  test("signup_tells: who was first may not be the owner; of several, no password counts", async () => {
+    const email = randomEmail("first");
+    assert.equal((await send("/api/auth/signup", { email, password: OTHER })).status, 201);
+    isFailure(await send("/api/auth/signup", { email, password: PASSWORD }), 409, "constraint", "taken");
+    const links = await eventually(async () => {
+      const { body } = await request("GET", `${stack.url}/sandbox/mail.json?to=${encodeURIComponent(email)}`, { check: false });
+      assert.equal(body.length, 2);
+      return body.map((mail) => mail.text.match(/\/verify\/([\w-]{43})/)[1]);
+    });
+    assert.equal((await send("/api/account/verify-email/confirm", { token: links[1] })).status, 200);
+    for (const password of [OTHER, PASSWORD]) assert.equal((await send("/api/auth/password", { email, password })).status, 401);
+  });
+
   test("without mail, an account is there at once", async () => {
     await stack.configure(account(["mail = no"]));
     const email = randomEmail("mailless");
@@ -280,6 +354,11 @@ describe("other settings", () => {
     assert.equal(answer.body.user.name, null);
     assert.equal((await send("/api/auth/password", { email, password: PASSWORD })).body.user.id, answer.body.user.id);
     isFailure(await send("/api/auth/signup", { email, password: OTHER }), 409, "constraint", "taken");
+    const { token } = (await send("/api/auth/password", { email, password: PASSWORD })).body;
+    const queued = await sql("SELECT COUNT(*) FROM outbox", stack.state);
+    const changed = await new Visitor({ token }).post(`${stack.url}/api/account/change-password`, { currentPassword: PASSWORD, newPassword: OTHER }, { check: false });
+    assert.equal(changed.status, 200, changed.text);
+    assert.deepEqual(await sql("SELECT COUNT(*) FROM outbox", stack.state), queued, "no notice that nobody can deliver");
     for (const path of ["/api/account/forgot-password", "/api/account/verify-email/start"]) {
       assert.deepEqual((await send(path, { email })).body, { ok: true, configured: false });
     }
