@@ -272,9 +272,7 @@ static int use_handoff_apply(struct db *db, void *arg)
 	struct session_proof proof = {w->now_us, row.mfa_at_us};
 	/* It makes a sign-in no younger, or a chain of them would keep one fresh for ever. */
 	if (row.session_id.has)
-		proof.signed_in_at_us = row.signed_in_at_us.has
-						? row.signed_in_at_us.value
-						: w->now_us - S_TO_US(HANDOFF_FRESH_S);
+		proof.signed_in_at_us = row.signed_in_at_us.value;
 	TRY(open_session(db, row.user_id, &proof, how, w->device, w->now_us, w->result));
 	w->is_right = true;
 	return 0;
