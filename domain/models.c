@@ -178,6 +178,17 @@ static bool is_stale(const struct snapshot *s, const struct catalog_current_row 
 	return false;
 }
 
+/* None of the versions is in force any more only where the clock was set back to before the first:
+ * then the one that is known here stays. */
+static int keep_known(const struct models *known, struct catalog_current_row *version)
+{
+	if (known->version == 0)
+		return SQL_NONE;
+	version->catalog_id = known->version;
+	version->effective_at_us = known->effective_at_us;
+	return 0;
+}
+
 /* The rows of a version never change, so it does not matter that they are read one table after the
  * other. Only the tick of a process comes here, so `current` may be read without the lock. */
 void models_refresh(struct db *db, models_encode_fn *encode)
@@ -188,6 +199,8 @@ void models_refresh(struct db *db, models_encode_fn *encode)
 
 	if (rc != 0 && rc != SQL_NONE)
 		return; /* the database is away: what is known stays in force */
+	if (rc == SQL_NONE && state.current != NULL)
+		rc = keep_known(&state.current->parts.models, &version);
 	if (!is_stale(state.current, &version))
 		return;
 	if (rc == 0 && catalog_fetch(db, version.catalog_id, &file) != 0)

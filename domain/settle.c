@@ -180,7 +180,8 @@ static void close_orphan(struct call_record *r, i64 now_us)
 	if (state == RECORD_PRICED || state == RECORD_DONE)
 		return;
 	r->status = CALL_CRASHED;
-	r->latency_us = now_us - r->started_at_us;
+	/* The clock may have been set back, and the monotonic one begins anew with the machine. */
+	r->latency_us = now_us > r->started_at_us ? now_us - r->started_at_us : 0;
 	if (state == RECORD_RUNNING && r->has_first_token && r->has_begun) {
 		strcpy(r->reason, "the server process ended in the middle");
 		call_estimate_missing(r, r->tokens.input > 0, false);
