@@ -26,5 +26,8 @@ struct visitor {
 /* detail: a word or a public id, never a secret or an address; NULL: none. user_id 0: not known. */
 int audit_add(struct db *db, enum audit_event event, u64 user_id, const char *detail,
 	const struct visitor *visitor, i64 now_us);
+/* In the log only: for what anybody can try at nobody as often as they like. A row for each would
+ * fill the disk, and a flood of them would slow everybody's commits. */
+void audit_note(enum audit_event event, const char *detail, const struct visitor *visitor);
 
 #endif

@@ -104,6 +104,13 @@ static int note_refusal(struct db *db, u64 user_id, const char *how,
 	return audit_add(db, AUDIT_SIGN_IN_REFUSED, user_id, how, &device->visitor, now_us);
 }
 
+/* What could let nobody in, because nothing is there that it might fit. */
+static int note_guess(const char *how, const struct session_device *device)
+{
+	audit_note(AUDIT_SIGN_IN_REFUSED, how, &device->visitor);
+	return 0;
+}
+
 /* Opens a session for a user who is still there, inside the transaction that used up what proved
  * it. */
 static int open_session(struct db *db, u64 user_id, const struct session_proof *proof,
@@ -170,16 +177,16 @@ struct use_code {
 	struct signin_result *result;
 };
 
-/* Whether the code fits, counting the try; *ret is the row of one that does, which is used up. */
+/* Whether the code fits, counting the try; *ret is the row of one that does, which is used up.
+ * SQL_NONE: there is no code for the address. */
 static int take_code(struct db *db, const struct use_code *w, struct code_lock_row *ret, bool *fits)
 {
 	struct sha256 mac = code_mac(w->options, w->email, w->code);
 	int rc = sql_code_lock(db, w->email, ret);
 
 	*fits = false;
-	if (rc == SQL_NONE)
-		return 0;
-	TRY(rc);
+	if (rc != 0)
+		return rc;
 	if (ret->expires_at_us <= w->now_us || ret->tries_left <= 0)
 		return sql_code_delete(db, w->email, NULL);
 	*fits = equal_ct(ret->code_mac.data, &mac, sizeof(mac));
@@ -204,7 +211,10 @@ static int use_code_apply(struct db *db, void *arg)
 	struct code_lock_row row;
 	u64 user_id;
 
-	TRY(take_code(db, w, &row, &w->is_right));
+	int rc = take_code(db, w, &row, &w->is_right);
+	if (rc == SQL_NONE)
+		return note_guess("code", w->device);
+	TRY(rc);
 	if (!w->is_right)
 		return refuse_code(db, w);
 	TRY(person_of_proved_email(db, w->email, w->now_us, &user_id));
@@ -261,7 +271,7 @@ static int use_handoff_apply(struct db *db, void *arg)
 	w->is_right = false;
 	int rc = sql_handoff_lock(db, hash, &row);
 	if (rc == SQL_NONE)
-		return note_refusal(db, 0, "handoff", w->device, w->now_us);
+		return note_guess("handoff", w->device);
 	TRY(rc);
 	TRY(sql_handoff_delete(db, hash, NULL));
 	if (row.expires_at_us <= w->now_us || row.session_id.has != row.live_session_id.has ||

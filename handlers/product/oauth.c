@@ -113,7 +113,9 @@ static int failure_page(struct req *r, const struct oauth_result *result)
 	struct visitor visitor = req_visitor(r);
 
 	fail_clear(r->fail);
-	if (code == E_FORBIDDEN || code == E_INVALID_CODE)
+	if (code == E_INVALID_CODE)
+		audit_note(AUDIT_SIGN_IN_REFUSED, "oauth", &visitor);
+	if (code == E_FORBIDDEN)
 		TRY(audit_add(&r->db, AUDIT_SIGN_IN_REFUSED, 0, "oauth", &visitor, r->now_us));
 	if (code == E_UPSTREAM_ERROR || code == E_UPSTREAM_TIMEOUT) {
 		LOG(WARN, "oauth_upstream_failed", LOG_TEXT("request_id", r->request_id),
