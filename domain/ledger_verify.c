@@ -159,6 +159,7 @@ static int walk_accounts(struct db *db, struct ledger_proof *proof)
 static int check_transfers(struct walk *w)
 {
 	struct verify_next_transfer_row next;
+	struct verify_slice_row slice;
 	struct verify_transfers_row *row;
 	size_t n = 0;
 
@@ -170,7 +171,9 @@ static int check_transfers(struct walk *w)
 		u64 first_id = next.transfer_id - 1;
 		done_id = first_id < UINT64_MAX - SLICE_TRANSFERS ? first_id + SLICE_TRANSFERS
 								  : UINT64_MAX;
-		TRY(sql_verify_transfers(w->db, first_id, done_id, &row, &n));
+		TRY(sql_verify_slice(w->db, first_id, done_id, &slice));
+		if (!slice.is_right)
+			TRY(sql_verify_transfers(w->db, first_id, done_id, &row, &n));
 		if (n == 0)
 			arena_rewind(w->db->arena, mark);
 	}

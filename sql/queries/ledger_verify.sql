@@ -22,6 +22,19 @@ SELECT CAST(COALESCE(MIN(transfer_id), 0) AS UNSIGNED) AS transfer_id
 FROM ((SELECT transfer_id FROM ledger_transfer WHERE transfer_id > ? ORDER BY transfer_id LIMIT 1)
 	UNION ALL (SELECT transfer_id FROM ledger_entry WHERE transfer_id > ? ORDER BY transfer_id LIMIT 1)) u;
 
+-- verify_slice :one
+-- Whether all is well with a range of ids: every transfer has two entries or more that sum to zero, and both tables know
+-- the same ids, told by sums over them. Five times as fast as verify_transfers, which says what is wrong.
+-- in:  after_id u64, last_id u64, after_id u64, last_id u64
+-- out: is_right bool
+SELECT t.n = e.n AND t.ids = e.ids AND t.mix = e.mix AND e.n_wrong = 0 AS is_right
+FROM (SELECT COUNT(*) AS n, COALESCE(SUM(transfer_id), 0) AS ids, BIT_XOR(CRC32(transfer_id)) AS mix
+	FROM ledger_transfer WHERE transfer_id > ? AND transfer_id <= ?) t,
+	(SELECT COUNT(*) AS n, COALESCE(SUM(transfer_id), 0) AS ids, BIT_XOR(CRC32(transfer_id)) AS mix,
+		COALESCE(SUM(n_legs < 2 OR total <> 0), 0) AS n_wrong
+	FROM (SELECT transfer_id, COUNT(*) AS n_legs, SUM(amount) AS total FROM ledger_entry
+		WHERE transfer_id > ? AND transfer_id <= ? GROUP BY transfer_id) g) e;
+
 -- verify_transfers :many
 -- Of a range of ids, the first transfer that is not one row with two entries or more that sum to zero.
 -- in:  after_id u64, last_id u64, after_id u64, last_id u64
