@@ -47,8 +47,25 @@ void lane_forget(struct lane *lane)
 	}
 }
 
+static size_t refuse_body(char *data, size_t size, size_t n, void *arg)
+{
+	(void)data, (void)size, (void)n, (void)arg;
+	return 0;
+}
+
+/* libcurl 7.88 forgets what it keeps for a paused transfer when that is not gone on with: here it
+ * gets rid of it, at a callback that takes nothing. */
+static void let_go(struct lane *lane)
+{
+	if (!lane->is_paused)
+		return;
+	curl_easy_setopt(lane->easy, CURLOPT_WRITEFUNCTION, refuse_body);
+	curl_easy_pause(lane->easy, CURLPAUSE_CONT);
+}
+
 void lane_close(struct lane *lane)
 {
+	let_go(lane);
 	lane_forget(lane);
 	curl_easy_cleanup(lane->easy);
 	curl_multi_cleanup(lane->multi);
